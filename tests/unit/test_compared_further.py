@@ -16,7 +16,7 @@ from jetsmith.calibration.plane import calibrate_plane
 from jetsmith.comparing import figures
 from jetsmith.comparing.compare import compare
 from jetsmith.comparing.content import Factor
-from jetsmith.comparing.differences import of_points
+from jetsmith.comparing.differences import FEW, Count, of_points
 from jetsmith.comparing.folder import Results
 from jetsmith.comparing.measured import MOVED, NONE, OTHER_BINS, error_of_difference, of_resilience
 from jetsmith.comparing.numbers import compared as compare_numbers
@@ -25,7 +25,8 @@ from jetsmith.comparing.significance import judged
 from jetsmith.configuration.compare_checks import READ
 from jetsmith.errors import InputError
 from jetsmith.handed.comparison import Comparison, Jets, Number
-from jetsmith.metrics import threshold_pulls, working_point
+from jetsmith.metrics import Interval, threshold_pulls, working_point
+from jetsmith.metrics.efficiencies import LEVEL, binomial
 from jetsmith.metrics.planes import Pair, cut_pulls, plane_point, point_apart, pulls_apart
 from jetsmith.sealed.made import FILE
 from jetsmith.specs.run import EfficienciesSpec
@@ -35,6 +36,7 @@ from tests.unit.score_files import write_scores
 Array = np.ndarray[Any, Any]
 CHANGES = {"worse tracker": -0.02}
 ENOUGH = 40  # replicas
+MANY = [Count.at(1000, 0.1)] * 2
 
 
 @pytest.fixture(scope="module")
@@ -139,7 +141,7 @@ def z_of(seed: int, n: int, shift: float = 0.0) -> list[float]:
     for k, flags in enumerate(zip(*passed, strict=True)):
         ends = [np.concatenate(of[k]) for of in pulls]
         moved = float(np.linalg.norm(ends[1] - ends[0]))
-        away.append(of_points(number, (100.0, 100.0), np.ones(3 * n), *flags, moved).z or 0.0)
+        away.append(of_points(number, MANY, np.ones(3 * n), *flags, moved).z or 0.0)
     return away
 
 
@@ -170,7 +172,7 @@ def test_cuts_of_one_background_have_the_errors_that_they_scatter_by() -> None:
             pulls += pulls_apart(light, cuts, [c])
         number = Number("plane", SAMPLE, "", True, None, None)
         moved = float(np.linalg.norm(pulls[1] - pulls[0]))
-        away.append(of_points(number, (100.0, 100.0), np.ones(1800), *passed, moved).z or 0.0)
+        away.append(of_points(number, MANY, np.ones(1800), *passed, moved).z or 0.0)
     assert np.std(away) == pytest.approx(1, abs=0.25)
     assert abs(np.mean(away)) < 0.4
 
@@ -190,13 +192,59 @@ def test_efficiencies_behind_one_cut_have_the_errors_that_they_scatter_by() -> N
             pulls += threshold_pulls(fixing, np.ones(400), cut, [(counted, np.ones(1200))])
         number = Number("deepjet", SAMPLE, "", True, None, None)
         apart, added = (
-            of_points(number, (100.0, 100.0), np.ones(1200), flags[0], flags[1], float(moved)).z or 0.0
+            of_points(number, MANY, np.ones(1200), flags[0], flags[1], float(moved)).z or 0.0
             for moved in (np.linalg.norm(pulls[1] - pulls[0]), np.linalg.norm(pulls))
         )
         away.append(apart)
         wider.append(added)
     assert np.std(away) == pytest.approx(1, abs=0.2)
     assert np.std(wider) < 0.75  # as if other jets fixed them: what differs would be missed
+
+
+def of_counts(jets: tuple[int, int], passed: tuple[int, int]) -> Number:
+    """An efficiency of two runs of unit weights without jets in common."""
+    ends = []
+    for total, passing in zip(jets, passed, strict=True):
+        found = binomial(*(np.array(float(of)) for of in (passing, passing, total, total)), LEVEL)
+        ends.append(Interval(*(float(of) for of in found[:3])))
+    counts = [Count.at(total, passing / total) for total, passing in zip(jets, passed, strict=True)]
+    none = np.zeros(0, bool)
+    return of_points(Number("deepjet", SAMPLE, "", True, *ends), counts, np.zeros(0), none, none, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("jets", "efficiency"),
+    [((60_000, 4000), 1e-3), ((1000, 20_000), 4e-3), ((60_000, 5000), 1e-3), ((20_000, 20_000), 1e-3)],
+)
+def test_runs_of_other_sizes_do_not_differ_by_that(jets: tuple[int, int], efficiency: float) -> None:
+    """Protects: few jets pass in a small run; of ten equal efficiencies none differ in 19 of 20."""
+    passed = np.random.default_rng(4).binomial(jets, efficiency, (400, 10, 2))
+    wrong = [any(n.differs for n in judged([of_counts(jets, tuple(k)) for k in toy])) for toy in passed]
+    assert np.mean(wrong) < 0.05
+
+
+def test_what_a_run_lost_is_found_whatever_its_size() -> None:
+    """Protects: where 50 are expected by the other run's efficiency, fewer than 10 are a difference."""
+    for jets, passed in (((60_000, 60_000), (60, 3)), ((60_000, 5000), (700, 2)), ((5000, 60_000), (2, 700))):
+        assert (of_counts(jets, passed).p or 1) < 1e-6, jets
+    for jets, passed in (((60_000, 4000), (60, 3)), ((4000, 60_000), (0, 700)), ((600, 60_000), (7, 9))):
+        assert of_counts(jets, passed).why == FEW, jets
+
+
+def test_a_small_run_has_few_that_pass(tmp_path: Path) -> None:
+    """Protects: of whole folders: of light jets at 1% a small run's are too few to say that it differs."""
+    jets, small = make_jets(24_000), make_jets(1500, 5)
+    small["event"] = small["event"] + 10**6
+    large, few = (
+        make_more(tmp_path / name, of, score(of), (factor(), factor()), -0.02)
+        for name, of in (("large", jets), ("few", small))
+    )
+    for k, pair in enumerate(((large, few), (few, large))):
+        numbers = {
+            f"{n.subject}: {n.what}": n for n in compare(*pair, tmp_path / f"{k}", None, ENOUGH).numbers
+        }
+        light = [n for name, n in numbers.items() if name.startswith("deepjet: light efficiency of M")]
+        assert [number.why for number in light] == [FEW]
 
 
 def test_a_change_of_an_efficiency_by_two_per_cent_is_found() -> None:

@@ -423,6 +423,54 @@ def test_where_no_cut_lies_curves_are_what_areas_and_readings_have(scores: list[
             assert loose.signal_efficiency.value == pytest.approx(drawn, abs=0.003)
 
 
+@pytest.mark.parametrize(("of_signal", "of_light"), [(0.025, 0.7), (0.07, 0.9), (0.03, 0.97), (0.0, 0.8)])
+def test_lines_are_found_however_short_and_in_each_range(of_signal: float, of_light: float) -> None:
+    """Protects: few jets of the signal are not tagged: between few points, too, curves go as jets pass."""
+    rng = np.random.default_rng(6)
+    n = 40_000
+    is_signal = rng.random(n) < 0.5
+    score = np.where(rng.random(n) < np.where(is_signal, of_signal, of_light), -np.inf, 0.0)
+    score += rng.normal(np.where(is_signal, 2.0, 0.0), 1)
+    jets = dataclasses.replace(
+        as_jets(list(score), list(np.where(is_signal, 500, 0)), list(rng.uniform(0.2, 2, n))),
+        columns={"jet_pt_gev": rng.choice([40.0, 80.0, 200.0], n)},
+    )
+    bins = (30.0, 60.0, 120.0, 1000.0)
+    found = roc.compute([make_spec()], [jets], "light_jets", [[]], 5, pt_bins_gev=bins)
+    assert len(found.ranges) == 3
+    within = [(jets.pt_gev > one.low_gev) & (jets.pt_gev < one.high_gev) for one in found.ranges]
+    curves = [one.curves[0] for one in found.ranges]
+    for curve, inside in [(found.curves[0], jets.pt_gev > 0), *zip(curves, within, strict=True)]:
+        tagged = [
+            jets.weight[inside & of & (score > -np.inf)].sum() / jets.weight[inside & of].sum()
+            for of in (is_signal, ~is_signal)
+        ]
+        assert len(curve.leaps) == (of_signal > 0)
+        for leap in curve.leaps:
+            assert leap == pytest.approx((tagged[0], 1), abs=1e-5)
+        wanted = tagged[0] + (1 - tagged[0]) * np.linspace(0.01, 1, 40)
+        line = tagged[1] + np.linspace(0.01, 1, 40) * (1 - tagged[1])
+        if of_signal:
+            drawn = np.interp(wanted, curve.signal_efficiency, np.log(curve.mistag))
+            np.testing.assert_allclose(np.exp(drawn), line, rtol=0.01)
+        begin = np.interp(tagged[1], curve.mistag, curve.signal_efficiency)
+        assert begin == pytest.approx(tagged[0], abs=1e-4)
+
+
+def test_single_jets_and_usual_steps_are_no_lines() -> None:
+    """Protects: captions name no lines where scores are all others, few jets pass or one is heavy."""
+    rng = np.random.default_rng(7)
+    n = 4000
+    is_signal, heavy = rng.random(n) < 0.5, np.arange(n) % 500 == 0
+    score = list(rng.normal(np.where(is_signal, 2.0, 0.0), 1))
+    jets = dataclasses.replace(
+        as_jets(score, list(np.where(is_signal, 500, 0)), list(np.where(heavy, 400.0, 1.0))),
+        columns={"jet_pt_gev": np.full(n, 50.0)},
+    )
+    found = roc.compute([make_spec()], [jets], "light_jets", [[]], 5, pt_bins_gev=(30.0, 60.0, 120.0))
+    assert [curve.leaps for curve in (*found.curves, *found.ranges[0].curves)] == [(), ()]
+
+
 def test_many_taggers_with_long_titles_hide_no_curve(scores: list[Path]) -> None:
     """Protects: of forty taggers each has a look of its own, and titles stand whole, beside the curves."""
     jets = read_test(scores[0], make_spec())
@@ -449,9 +497,8 @@ def test_many_taggers_with_long_titles_hide_no_curve(scores: list[Path]) -> None
 
 def test_points_of_many_taggers_are_told_apart() -> None:
     """Protects: colours and markers come round together for none of a hundred taggers."""
-    pairs = {(style.line_style(k)["color"], marker) for k, marker in enumerate(style.markers(100))}
-    assert len(pairs) == 100
-    assert len(set(style.markers(10))) == 10
+    assert len({(style.line_style(k)["color"], style.marker(k)) for k in range(100)}) == 100
+    assert len({style.marker(k) for k in range(13)}) == 13
 
 
 def test_each_bin_and_point_is_drawn(scores: list[Path]) -> None:
@@ -462,6 +509,7 @@ def test_each_bin_and_point_is_drawn(scores: list[Path]) -> None:
         numbers = efficiency.compute(make_spec(), jets, points, edges)
         signal = efficiency.draw(numbers, STYLE).axes[0]
         drawn = {box.get_label(): box.lines[0].get_xdata() for box in signal.containers if box.lines[0]}
+        assert len({box.lines[0].get_marker() for box in signal.containers if box.lines[0]}) == len(points)
         places = np.array([drawn[point.name] for point in points])
         assert places.shape == (len(points), len(edges) - 1)
         assert (np.asarray(edges[:-1]) < places).all()
@@ -494,6 +542,20 @@ def test_classes_without_jets_are_named(scores: list[Path]) -> None:
     assert [line.get_gid() for line in discriminant.draw(told, STYLE).axes[0].get_lines()] == [POINT.name]
     corners = plane.compute([make_spec(), make_spec()], "p", [gone, gone], [])
     assert corners.caption().endswith("No jets of c.")
+
+
+def test_classes_that_one_of_two_did_not_tag_are_not_without_jets(scores: list[Path]) -> None:
+    """Protects: captions of planes tell jets that are not tagged from those that are not there."""
+    jets = read_test(scores[0], make_spec())
+    dull = without(jets, jets.label == 400, -np.inf)
+    found = plane.compute([make_spec(), make_spec()], "p", [jets, dull], [])
+    assert [cloud.name for cloud in found.clouds] == ["b_jets", "light_jets"]
+    assert found.caption().endswith("None that both tagged, or none of positive weight: c.")
+    assert (found.lacking, found.untagged) == ((), ("c",))
+    nothing = plane.compute(
+        [make_spec(), make_spec()], "p", [jets, without(jets, jets.label >= 0, -np.inf)], []
+    )
+    assert "or none that both tagged" in nothing.message
 
 
 def test_shapes_of_another_range_lose_nothing(scores: list[Path]) -> None:

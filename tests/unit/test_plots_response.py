@@ -256,3 +256,14 @@ def test_it_is_read_from_scores(tmp_path: Path) -> None:
         InputError, match="column estimate_energy: 2 of 2700 test rows have values that are not fin"
     ):
         response.plot_response(spec, path, STYLE, 5, tmp_path / "plot")
+    table["estimate_energy_resolution"][700] = np.inf
+    with pytest.raises(InputError, match=r"column estimate_energy: .* finite; train it again"):
+        response.read(spec, rewritten(path, table, spec))
+    table["weight"][800] = np.nan  # of pack: no training mends it
+    with pytest.raises(InputError, match=r"column weight: 1 of 2700 .* finite; pack the sample again"):
+        response.read(spec, rewritten(path, table, spec))
+
+
+def rewritten(path: Path, table: dict[str, FloatArray], spec: EstimateSpec) -> Path:
+    io.write_rows(path, ak.zip(table, depth_limit=1), classifier=spec.name, sample=spec.sample)
+    return path

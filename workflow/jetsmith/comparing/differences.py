@@ -1,7 +1,8 @@
 """A number of both runs, with its difference and what that is worth: by pairs of jets, or by intervals."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import Self
 
 import numpy as np
 
@@ -12,12 +13,32 @@ from jetsmith.io import BoolArray, FloatArray
 from jetsmith.metrics import Difference, Interval
 
 LEAST = 100  # effective jets of either class in common from which pairs are compared
-PLENTY = 50.0  # effective jets that pass in a run: fewer than 10 in the other are five errors away
+PLENTY = 50.0  # effective jets that the other run lets expect: fewer than 10 are five errors away
 
 FEW = f"fewer than {metrics.LEAST_PASSING:g} jets pass"
 FEW_FIX = f"fewer than {metrics.LEAST_PASSING:g} jets fix its threshold"
 OTHER = "its classes are others in the second run"
 OTHER_SCALE = "each training has a scale of its own"
+
+
+@dataclass(frozen=True)
+class Count:
+    """Effective jets of a class in a run, those of them that pass, and their efficiency."""
+
+    jets: float
+    passing: float
+    efficiency: float
+
+    @classmethod
+    def of(cls, weight: FloatArray, passed: BoolArray) -> Self:
+        """Of jets of the class, shape (N,) each."""
+        passing = metrics.effective_count(weight[passed])
+        return cls(metrics.effective_count(weight), passing, metrics.efficiency(passed, weight).value)
+
+    @classmethod
+    def at(cls, jets: float, efficiency: float) -> Self:
+        """Of an efficiency, where weights of jets are not at hand."""
+        return cls(jets, jets * efficiency, efficiency)
 
 
 def at_point(number: Number, weight: FloatArray, before: BoolArray, after: BoolArray, moved: float) -> Number:
@@ -39,7 +60,7 @@ def at_point(number: Number, weight: FloatArray, before: BoolArray, after: BoolA
 
 def of_points(
     number: Number,
-    effective: Sequence[float],
+    counts: Sequence[Count],
     weight: FloatArray,
     before: BoolArray,
     after: BoolArray,
@@ -49,26 +70,29 @@ def of_points(
 
     Args:
         number: Without a difference.
-        effective: Of each run effective jets that pass.
+        counts: Of each run jets of the class, in common or not.
         weight: Of the jets in common, shape (N,).
         before: Whether these pass in the first run, shape (N,).
         after: Whether they do in the second, shape (N,).
         moved: What the errors of thresholds move the difference by.
     """
-    if not enough(effective):
+    if not enough(counts):
         return replace(number, why=FEW)
     if not is_enough(weight):
         return by_intervals(number, moved)
     return at_point(number, weight, before, after, moved)
 
 
-def enough(effective: Sequence[float]) -> bool:
-    """Whether jets that pass are enough to compare, by their effective numbers in each run.
+def enough(counts: Sequence[Count]) -> bool:
+    """Whether jets that pass are enough to compare in two runs.
 
-    That is in both, or in one so many that chance alone does not leave few in the other: a run that has lost
-    nearly all of them is one that differs.
+    That is in both, or in one, by whose efficiency so many of the other's should pass that chance alone does
+    not leave few: a run that has lost nearly all of them is one that differs, a small one is not.
     """
-    return min(effective) >= metrics.LEAST_PASSING or max(effective) >= PLENTY
+    few, many = sorted(counts, key=lambda count: count.passing)
+    if few.passing >= metrics.LEAST_PASSING:
+        return True
+    return many.passing >= metrics.LEAST_PASSING and few.jets * many.efficiency >= PLENTY
 
 
 def is_enough(weight: FloatArray) -> bool:

@@ -13,6 +13,7 @@ from jetsmith.comparing.differences import (
     LEAST,
     OTHER,
     OTHER_SCALE,
+    Count,
     by_intervals,
     enough,
     is_enough,
@@ -54,7 +55,7 @@ class Fixed:
         """Whether enough jets lie above each threshold for its error to be Gaussian; see `moved`."""
         return all(
             threshold.low == threshold.high  # given, not found
-            or _effective(jets, truth[one.background][1], threshold) >= metrics.LEAST_PASSING
+            or _count(jets, truth[one.background][1], threshold).passing >= metrics.LEAST_PASSING
             for jets, truth, one, threshold in zip(self.jets, truths, both, thresholds, strict=True)
         )
 
@@ -270,19 +271,20 @@ def _of_contrast(
     return [paired(area, metrics.auc_difference(*pair)), *_at_mistags(readings, pair, bootstraps)]
 
 
-def _passing(curve: Curve, mistag: float) -> tuple[float, float]:
-    """Effective jets of signal and of background above the threshold of a mistag rate."""
+def _passing(curve: Curve, mistag: float) -> tuple[Count, float]:
+    """Jets of the signal, and effective ones of background, above the threshold of a mistag rate."""
     (found,) = (reading.signal_efficiency for reading in curve.readings if reading.mistag == mistag)
-    signal = curve.n_signal_effective * found.value if found else 0.0
+    signal = Count.at(curve.n_signal_effective, found.value if found else 0.0)
     return signal, curve.n_background_effective * mistag
 
 
 def _is_told(curve: Curve, mistag: float) -> bool:
     """Whether enough jets of a run say what its curve is there."""
-    return min(_passing(curve, mistag)) >= metrics.LEAST_PASSING
+    signal, background = _passing(curve, mistag)
+    return min(signal.passing, background) >= metrics.LEAST_PASSING
 
 
-def _is_few(signals: Sequence[float], backgrounds: Sequence[float]) -> bool:
+def _is_few(signals: Sequence[Count], backgrounds: Sequence[float]) -> bool:
     """Whether effective jets that pass in the runs are too few: of the signal one may have lost all of them.
 
     Background fixes the threshold of each run, and has to be enough in both.
@@ -295,10 +297,13 @@ def _at_mistags(readings: Mapping[float, Number], pair: Pair, bootstraps: int) -
     after, before, weight, is_signal = pair
     n_signal, n_background = (metrics.effective_count(weight[mask]) for mask in (is_signal, ~is_signal))
     found = [metrics.efficiencies_at(score, weight, is_signal, list(readings)) for score in (before, after)]
-    passing = dict(zip(readings, n_signal * np.stack(found, axis=1), strict=True))
-    tested = [mistag for mistag in readings if not _is_few(passing[mistag], [n_background * mistag])]
-    judged = [mistag for mistag in tested if passing[mistag][0] >= metrics.LEAST_PASSING]
-    of = [passing[mistag][0] / n_signal for mistag in judged]
+    signals = {
+        mistag: [Count.at(n_signal, float(one)) for one in both]
+        for mistag, both in zip(readings, np.stack(found, axis=1), strict=True)
+    }
+    tested = [mistag for mistag in readings if not _is_few(signals[mistag], [n_background * mistag])]
+    judged = [mistag for mistag in tested if signals[mistag][0].passing >= metrics.LEAST_PASSING]
+    of = [signals[mistag][0].efficiency for mistag in judged]
     curves = metrics.differences_of_curves(*pair, tested, of, bootstraps, SEED)
     for mistag, number in readings.items():
         if number.before is None or number.after is None:  # less of the jets are tagged
@@ -349,10 +354,8 @@ def _at_points(
             if set(ids) != set(truths[1][of_class][1]):
                 yield replace(number, why=OTHER)
                 continue
-            effective = [
-                _effective(jets, ids, threshold) for jets, threshold in zip(own, thresholds, strict=True)
-            ]
-            if enough(effective) and not is_fixed:
+            counts = [_count(jets, ids, threshold) for jets, threshold in zip(own, thresholds, strict=True)]
+            if enough(counts) and not is_fixed:
                 yield replace(number, why=FEW_FIX)
                 continue
             mask = common.of(ids)
@@ -360,10 +363,10 @@ def _at_points(
                 metrics.passes(score[mask], threshold.value)
                 for score, threshold in zip((common.before, common.after), thresholds, strict=True)
             )
-            yield of_points(number, effective, common.weight[mask], first, second, moved[of_class])
+            yield of_points(number, counts, common.weight[mask], first, second, moved[of_class])
 
 
-def _effective(jets: ScoredJets, ids: tuple[int, ...], threshold: Interval) -> float:
-    """Effective jets of a class that pass."""
+def _count(jets: ScoredJets, ids: tuple[int, ...], threshold: Interval) -> Count:
+    """Of a class, above a threshold."""
     score, weight = _of(jets, ids)
-    return metrics.effective_count(weight[metrics.passes(score, threshold.value)])
+    return Count.of(weight, metrics.passes(score, threshold.value))

@@ -8,7 +8,7 @@ import numpy as np
 from jetsmith import metrics
 from jetsmith.columns import KEY
 from jetsmith.comparing.content import Cuts, Plane
-from jetsmith.comparing.differences import OTHER, OTHER_SCALE, of_points
+from jetsmith.comparing.differences import OTHER, OTHER_SCALE, Count, of_points
 from jetsmith.comparing.folder import Results
 from jetsmith.comparing.jets import Matched, matched
 from jetsmith.comparing.numbers import TOO_FEW, Truths, jets_of
@@ -36,6 +36,11 @@ class Scored:
         rows = np.flatnonzero(np.isin(self.jets.label, ids) & self.jets.chosen)
         first, second = self.jets.discriminant[rows], self.second[rows]
         return Pair(first, second, self.jets.weight[rows]), rows
+
+    def count(self, ids: tuple[int, ...], passed: BoolArray) -> Count:
+        """Of a class, by which of all jets pass, shape (N,)."""
+        mask = np.isin(self.jets.label, ids) & self.jets.chosen
+        return Count.of(self.jets.weight[mask], passed[mask])
 
     def passing(self, cuts: Cuts) -> BoolArray:
         """Which jets pass both, shape (N,)."""
@@ -144,17 +149,14 @@ def _efficiencies(
         if set(ids) != set(truths[1][name][1]):
             yield replace(number, why=OTHER)
             continue
-        effective = [
-            metrics.effective_count(side.jets.weight[flag & np.isin(side.jets.label, ids) & side.jets.chosen])
-            for side, flag in zip(test.sides, passed, strict=True)
-        ]
+        counts = [side.count(ids, flag) for side, flag in zip(test.sides, passed, strict=True)]
         pulls = [side[name] for side in sides if side is not None]
         if len(pulls) < len(sides):
             yield replace(number, why=UNKNOWN)
             continue
         common, moved = test.matched.common, calibration.matched.away(pulls)
         mask = common.of(ids)
-        yield of_points(number, effective, common.weight[mask], flags[0][mask], flags[1][mask], moved)
+        yield of_points(number, counts, common.weight[mask], flags[0][mask], flags[1][mask], moved)
 
 
 def _pulls(

@@ -176,7 +176,7 @@ def _draw_points(
     point = value * n_effective >= COUNTED if is_log else np.ones(len(value), bool)
     axes.errorbar(
         centre[point], value[point], yerr=np.stack([value - low, high - value])[:, point],
-        xerr=np.stack([centre - low_edge, high_edge - centre])[:, point], fmt=looks.markers(k + 1)[-1],
+        xerr=np.stack([centre - low_edge, high_edge - centre])[:, point], fmt=looks.marker(k),
         markersize=5.5, label=points.working_point, gid=f"{points.name}.{points.working_point}", **look,
     )  # fmt: skip
     # Where no jet passes a logarithmic axis has no point, and where a few of tiny weights pass it would reach

@@ -52,7 +52,11 @@ class Corner(Record):
 
 
 class PlaneNumbers(looks.Numbers):
-    """All that the figure shows; `lacking`: labels of classes without jets."""
+    """All that the figure shows.
+
+    `lacking`: labels of classes without jets; `untagged`: of those of which both tagged none, or jets whose
+    weights do not add up to more than 0.
+    """
 
     SECTION = "Discriminants"
 
@@ -66,6 +70,7 @@ class PlaneNumbers(looks.Numbers):
     clouds: tuple[Cloud, ...]
     corners: tuple[Corner, ...]
     lacking: tuple[str, ...] = ()
+    untagged: tuple[str, ...] = ()
 
     def heading(self) -> str:
         """Of what."""
@@ -75,10 +80,12 @@ class PlaneNumbers(looks.Numbers):
         """Contours, and lines."""
         jets = ", ".join(f"{label_text(cloud.label)} ({count(cloud.n)})" for cloud in self.clouds)
         points = ", ".join(corner.name for corner in self.corners) or "none"
+        untagged = ", ".join(map(label_text, self.untagged))
+        none = f" None that both tagged, or none of positive weight: {untagged}." if untagged else ""
         return (
             f"Contours around 90% and 50% of each class, smoothed; jets: {jets}; {split_text(self.folds)}. "
             f"Corners: the working points {points}; a jet passes above and to the right. Jets that one of "
-            f"both did not tag are in no contour.{lacking_text(self.lacking)}"
+            f"both did not tag are in no contour.{none}{lacking_text(self.lacking)}"
         )
 
     def alternative(self) -> str:
@@ -141,13 +148,15 @@ def compute(
     """Histograms of all classes that judge one of the two; fewer bins where jets are few."""
     classes = list({c.name: c for spec in specs for c in evaluated(spec)}.values())
     both = {c.name: tuple(of.of(c) for of in jets) for c in classes}
-    known = [c for c in classes if both[c.name][0].weight.sum() > 0]
-    tagged = {c.name: _tagged(*both[c.name]) for c in known}
-    known = [c for c in known if len(tagged[c.name][2]) and tagged[c.name][2].sum() > 0]
+    there = [c for c in classes if both[c.name][0].weight.sum() > 0]
+    tagged = {c.name: _tagged(*both[c.name]) for c in there}
+    known = [c for c in there if len(tagged[c.name][2]) and tagged[c.name][2].sum() > 0]
     edges = [
         _edges([tagged[c.name][k] for c in known], spec.discriminant.form if spec.discriminant else "")
         for k, spec in enumerate(specs)
     ]
+    of_both = ", or none that both tagged" if there else ""
+    folds = split_text(specs[0].folds)
     return PlaneNumbers(
         title=plane,
         plane=plane,
@@ -158,8 +167,9 @@ def compute(
         second_edges=digits(edges[1]),
         clouds=tuple(_cloud(c, tagged[c.name], edges) for c in known),
         corners=tuple(corners),
-        lacking=tuple(c.label for c in classes if c not in known),
-        message="" if known else f"No jets of the classes that are evaluated ({split_text(specs[0].folds)})",
+        lacking=tuple(c.label for c in classes if c not in there),
+        untagged=tuple(c.label for c in there if c not in known),
+        message="" if known else f"No jets of the classes that are evaluated{of_both} ({folds})",
     )
 
 

@@ -156,10 +156,9 @@ def draw(numbers: ResilienceNumbers, style: PlotSpec) -> Figure:
 
 def _panel(axes: Axes, numbers: ResilienceNumbers, k: int) -> None:
     axes.axhline(0, color=looks.GREY, linewidth=0.8, linestyle=":")
-    markers = looks.markers(len(numbers.taggers))
-    for number, (tagger, marker) in enumerate(zip(numbers.taggers, markers, strict=True)):
+    for number, tagger in enumerate(numbers.taggers):
         found, color = tagger.changes[k], looks.line_style(number)["color"]
-        look = {"fmt": marker, "color": color, "label": looks.plain(tagger.title)}
+        look = {"fmt": looks.marker(number), "color": color, "label": looks.plain(tagger.title)}
         if found.change is None:  # the legend has it all the same
             axes.errorbar([], [], **look)
             continue

@@ -169,11 +169,12 @@ def read(estimate: EstimateSpec, path: str | Path) -> dict[str, FloatArray]:
     here = np.asarray(ak.to_numpy(rows["split"])) == SPLITS.index("test")
     here &= np.isin(ak.to_numpy(rows["label"]), truth)
     found = {key: np.asarray(ak.to_numpy(rows[name]), np.float64)[here] for key, name in names.items()}
-    for key in {"estimate", "resolution", "weight"} & set(found):
-        if bad := int((~np.isfinite(found[key])).sum()):
+    for key in ("weight", "estimate", "resolution"):  # in one order: of several one is named
+        if key in found and (bad := int((~np.isfinite(found[key])).sum())):
+            remedy = "pack the sample again" if key == "weight" else "train it again"
             raise InputError(
                 f"{path}: column {names[key]}: {bad} of {len(found[key])} test rows have values that are not "
-                "finite; train it again"
+                f"finite; {remedy}"
             )
     return found
 

@@ -29,8 +29,9 @@ from jetsmith.texts import split_text
 WORKING_POINTS = {"L": 0.1, "M": 0.01, "T": 0.001}
 N_RATIO = 120
 N_POINTS, N_POINTS_OF_RANGE = 300, 100
-LEAP = 1.25  # ratio of mistag rates of neighbours that many jets of one score part
+LEAP = 1.25  # ratio of mistag rates at and above a score that many jets share
 STEP = 1.1  # of points on the straight line between such neighbours
+SEEN = 1e-3  # signal efficiency from which captions name such a line; shorter ones are upright
 DRAWN_COUNT = 3.0  # effective background jets below which the curve is not drawn: 60% errors say nothing
 
 
@@ -184,7 +185,13 @@ def _curve(
     count = metrics.effective_count(wb)
     kept = roc.background_efficiency * count >= min(DRAWN_COUNT, count)
     points_of = np.stack([roc.signal_efficiency, roc.background_efficiency, low, high])[:, kept]
-    (efficiency, mistag, low, high), leaps = _with_lines(points_of, 2 / (n_points // 4))
+    threshold, mistag = roc.threshold[kept], points_of[1]
+    far = (mistag[1:] > LEAP * mistag[:-1]) & (np.diff(mistag) * count >= metrics.LEAST_PASSING)
+    shares = np.zeros((2, len(threshold)))
+    if far.any():  # else no jet need be looked up
+        ends = np.append(False, far)
+        shares[:, ends] = _shares_at(threshold[ends], (s, ws), (b, wb))
+    (efficiency, mistag, low, high), leaps = _with_lines(points_of, shares)
     return Curve(
         tagger=spec.judgement,
         title=spec.title,
@@ -214,32 +221,61 @@ def _curve(
     )
 
 
-def _with_lines(points: FloatArray, least: float) -> tuple[FloatArray, FloatArray]:
-    """Points of a curve, and more on straight lines between neighbours that jets of one score part.
+def _shares_at(threshold: FloatArray, *classes: tuple[FloatArray, FloatArray]) -> FloatArray:
+    """Shares of the weight of signal and background whose score is that of a threshold, shape (2, T).
+
+    They are 0 where few jets of the background have it: steps of single jets are no lines.
+
+    Args:
+        threshold: Falling, shape (T,).
+        classes: Scores and weights of both.
+    """
+    rising, shares = threshold[::-1], np.zeros((2, len(threshold)))
+    for k, (score, weight) in enumerate(classes):
+        place = np.minimum(np.searchsorted(rising, score), len(rising) - 1)
+        at = rising[place] == score
+        sums, squares = (
+            np.bincount(place[at], of[at], len(rising))[::-1]
+            for of in (weight, np.square(weight, dtype=float))
+        )
+        shares[k] = sums / weight.sum()
+    effective = np.divide(sums**2, squares, out=np.zeros(len(sums)), where=squares > 0)  # of background
+    return np.where(effective >= metrics.LEAST_PASSING, shares, 0.0)
+
+
+def _with_lines(points: FloatArray, shares: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Points of a curve, and more on straight lines along which many jets of one score pass.
 
     There a part of these jets passes, as for areas and readings. On a logarithmic axis such a line is bent: a
-    straight one would have the mistag rate far too low.
+    straight one would have the mistag rate far too low. It begins above that score, which may be anywhere
+    between two points; its band begins as wide as at the point before, in the logarithm.
 
     Args:
         points: Efficiency, mistag rate and the ends of its interval, by rising efficiency; shape (4, P).
-        least: Difference of efficiencies that is no step of the thresholds that are looked at.
+        shares: Of signal and background, of jets with the score of each point; shape (2, P).
 
     Returns:
         Shape (4, P'), and the efficiencies where lines begin and end, (L, 2).
     """
     if points.shape[1] < 2:
         return points, np.zeros((0, 2))
-    efficiency, mistag = points[:2]
-    ratio = mistag[1:] / mistag[:-1]
-    leaps = (ratio > LEAP) & (np.diff(efficiency) > least)
-    pieces = np.where(leaps, np.ceil(np.log(ratio) / np.log(STEP)), 1).astype(np.intp)
+    before, after = points[:, :-1], points[:, 1:]
+    efficiency, mistag = np.clip(after[:2] - shares[:, 1:], before[:2], after[:2])
+    tied = np.flatnonzero(after[1] / mistag > LEAP)
+    width = mistag / before[1]
+    begins = np.stack([efficiency, mistag, width * before[2], np.minimum(width * before[3], 1)])[:, tied]
+    points = np.insert(points, tied + 1, begins, axis=1)
+    lines = tied + 1 + np.arange(len(tied))  # places of the points where they begin
+    ratio = np.ones(points.shape[1] - 1)
+    ratio[lines] = points[1, lines + 1] / points[1, lines]
+    pieces = np.maximum(np.ceil(np.log(ratio) / np.log(STEP)), 1).astype(np.intp)
     start = np.repeat(np.arange(len(pieces)), pieces)
     piece = np.arange(len(start)) - np.repeat(np.cumsum(pieces) - pieces, pieces)
     grown = ratio[start] ** (piece / pieces[start]) - 1
     part = np.divide(grown, ratio[start] - 1, out=np.zeros(len(start)), where=piece > 0)
     found = points[:, start] + part * (points[:, start + 1] - points[:, start])
-    ends = np.stack([efficiency[:-1], efficiency[1:]], axis=1)
-    return np.append(found, points[:, -1:], axis=1), ends[leaps]
+    ends = np.stack([points[0, lines], points[0, lines + 1]], axis=1)
+    return np.append(found, points[:, -1:], axis=1), ends[ends[:, 1] - ends[:, 0] > SEEN]
 
 
 def _interval(found: metrics.Efficiency) -> Interval:

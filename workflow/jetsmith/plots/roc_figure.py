@@ -263,7 +263,7 @@ def _signs(numbers: RocNumbers) -> dict[str, str]:
     points = [point for curve in numbers.curves for point in marked(curve)]
     # A tagger may lack the tight ones, so the order is that of the mistag, not of the first tagger.
     names = list(dict.fromkeys(p.name for p in sorted(points, key=lambda p: -p.target)))
-    return dict(zip(names, looks.markers(len(names)), strict=True))
+    return {name: looks.marker(k) for k, name in enumerate(names)}
 
 
 def _draw_curve(axes: Axes, curve: Curve, title: str, look: dict[str, Any], signs: Mapping[str, str]) -> None:

@@ -210,10 +210,15 @@ def _draw_panel(axes: Axes, panel: Panel, edges: Any) -> None:
             np.array([of[k] for k in kept], float)
             for of in (series.value, series.up, series.down, series.independent)
         )
-        marker = looks.markers(index + 1)[-1]
         label = f"{series.name}{' (pseudo-data)' if series.is_pseudo else ''}"
         axes.errorbar(
-            x[kept], y, [down, up], fmt=marker, color=color, label=looks.plain(label), gid=series.name
+            x[kept],
+            y,
+            [down, up],
+            fmt=looks.marker(index),
+            color=color,
+            label=looks.plain(label),
+            gid=series.name,
         )
         axes.errorbar(x[kept], y, own, fmt="none", ecolor=color, capsize=4, elinewidth=0)
         for k, true in enumerate(series.true):

@@ -171,7 +171,7 @@ def _draw_panel(axes: Axes, panel: Panel) -> None:
         x = edges[:-1] + 0.5 + 0.5 * ((index + 0.5) / n - 0.5)
         low, high = curve.abseta
         name = f"|$\\eta$| {low:g} to {high:g}"
-        axes.errorbar(x, curve.value, curve.total, fmt=looks.markers(index + 1)[-1], color=color, label=name)
+        axes.errorbar(x, curve.value, curve.total, fmt=looks.marker(index), color=color, label=name)
         axes.errorbar(x, curve.value, curve.statistic, fmt="none", ecolor=color, capsize=3, elinewidth=0)
         if curve.true:
             axes.stairs(curve.true, edges, color=color, linestyle=":", linewidth=1.6, baseline=None)

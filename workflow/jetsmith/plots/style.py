@@ -35,7 +35,7 @@ LINES: dict[Dash, Any] = {
     "dashdot": (0, (6, 1.5, 1.2, 1.5)),
     "dot": (0, (1.5, 1.2)),
 }
-MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "p")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "p", "*", "d", "h")  # 13: prime to ten colours
 GREY = "#5f6368"
 WIDTH_IN = 7.0  # the width for which the sizes below are made
 LEGEND_SIZE = 11.5
@@ -83,9 +83,12 @@ def line_style(index: int) -> dict[str, Any]:
     return {"color": color, "linestyle": LINES[dash]}
 
 
-def markers(n: int) -> list[str]:
-    """`n` markers, one a working point or a tagger; with the colours of these a hundred pairs are apart."""
-    return [MARKERS[(k + k // len(MARKERS)) % len(MARKERS)] for k in range(n)]
+def marker(index: int) -> str:
+    """That of the working point or tagger at this place of the list; the 14th has that of the first.
+
+    With the colours of `line_style` at the same place 130 pairs are apart.
+    """
+    return MARKERS[index % len(MARKERS)]
 
 
 def title_line(axes: Axes, style: PlotSpec, right: str = "", last: Axes | None = None) -> None:
