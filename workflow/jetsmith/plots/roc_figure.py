@@ -307,7 +307,7 @@ def _dress(axes: Axes, numbers: RocNumbers, signs: Mapping[str, str], n_lines: i
     left = min(float(np.floor(start * 10)) / 10, 0.5)
     bottom = 10 ** np.floor(np.log10(0.9 * min(lowest, 0.09)))
     # Head room above 1 for the legend: the curves end in the upper right corner.
-    top = (1 / bottom) ** (0.1 + 0.075 * n_lines)
+    top = (1 / bottom) ** (0.1 + 0.081 * n_lines)
     axes.set(
         yscale="log",
         ylim=(bottom, top),
