@@ -1,7 +1,8 @@
 """`python -m tests.unit.limited WHAT FOLDER MEMORY_MB`: train on a set of four times the memory it may take.
 
 That is `ALLOWED_MB` above what the process has once it has trained on a few rows. WHAT is `trees` or
-`network`. MEMORY_MB is what it is told that its job has.
+`network`, or `scores`: a network is applied, by windows as long as they fit. MEMORY_MB is what it is told
+that its job has, or may take for windows to score.
 """
 
 import contextlib
@@ -89,7 +90,25 @@ def train(folder: Path, what: str, memory_mb: int) -> None:
     fit(task(folder, "free", what, slice(0, ROWS[what]), 0))
 
 
+def score(folder: Path, memory_mb: int) -> None:
+    """Within the limit, then without one and by one window of all rows."""
+    n_rows = ROWS["network"]
+    few, many = (task(folder, f"{n}", "network", slice(0, n), 1) for n in (2 * PIECE, n_rows))
+    _keras.fit(few)
+    _keras.predict(few.spec, few.folder, few.train.rows, 1)  # libraries, threads, and what they keep
+    _feed.ROWS = n_rows
+    before, _keras.PREDICT_BYTES = _keras.PREDICT_BYTES, memory_mb << 20
+    with limited(ALLOWED_MB["network"]):
+        found = _keras.predict(few.spec, few.folder, many.train.rows, 1)
+    np.save(folder / "limited.npy", found)
+    _keras.PREDICT_BYTES = before
+    np.save(folder / "free.npy", _keras.predict(few.spec, few.folder, many.train.rows, 1))
+
+
 if __name__ == "__main__":
     _xgboost.CHUNK = _scaler.CHUNK = packed_rows.CHUNK = windows.PIECE = _feed.ROWS = PIECE
     _scaler.SAMPLE_ROWS = 2 * PIECE
-    train(Path(sys.argv[2]), sys.argv[1], int(sys.argv[3]))
+    if sys.argv[1] == "scores":
+        score(Path(sys.argv[2]), int(sys.argv[3]))
+    else:
+        train(Path(sys.argv[2]), sys.argv[1], int(sys.argv[3]))

@@ -562,6 +562,30 @@ def test_windows_that_are_read_again_change_nothing(
     np.testing.assert_allclose(found["p_b_jets"].to_numpy(), expected["p_b_jets"].to_numpy(), atol=1e-6)
 
 
+def test_windows_that_fit_the_memory_of_the_job_are_read_once(
+    sample: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A window each to train and to validate on: in eight times the longer; in less than three none stays."""
+    settings = TrainingSpec(epochs=3, patience=3, batch_size=48, learning_rate=1e-2)
+    spec = make_spec("keras", model="dense", architecture=SMALL["dense"], training=settings)
+    uploaded: list[int] = []
+    upload = _tensorflow.Runs.upload
+
+    def count(self: _tensorflow.Runs, data: _feed.Data, rows: int) -> _feed.Data:
+        arrays = [*data["inputs"].values(), *data["side"].values(), data["target"], data["weight"]]
+        uploaded.append(sum(values.nbytes for values in arrays))
+        return upload(self, data, rows)
+
+    monkeypatch.setattr(_tensorflow.Runs, "upload", count)
+    train(spec, sample, tmp_path / "nobody_has_said", seed=5, threads=1)
+    one = max(uploaded)
+    for windows, reads in ((8, 2), (2.9, 6)):
+        uploaded.clear()
+        monkeypatch.setattr(backend, "MEMORY_SHARE", windows * one / 1e6)
+        train(spec, sample, tmp_path / f"{windows}", seed=5, threads=1, memory_mb=1)
+        assert len(uploaded) == reads
+
+
 def test_the_batch_with_the_bad_loss_is_named() -> None:
     """Losses come back window by window: the inputs that are named are those of the batch, not others."""
     seen = []

@@ -343,6 +343,20 @@ def test_when_bins_lie_on_disk() -> None:
     assert backend.bins_mb(task, 257) == pytest.approx(2000 * 3 * 4 / 1e6)
 
 
+def run_limited(
+    tmp_path: Path, name: str, what: str, memory_mb: int
+) -> tuple[Path, subprocess.CompletedProcess[str]]:
+    """A process of `limited`, in a folder of its own."""
+    folder = tmp_path / name
+    folder.mkdir()
+    (folder / "x.npy").symlink_to(tmp_path / "x.npy")
+    command = [sys.executable, "-m", "tests.unit.limited", what, folder, str(memory_mb)]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path), "MALLOC_ARENA_MAX": "1"}
+    # Small stacks: XGBoost starts a thread a page, more of them at once on a busy machine.
+    small = ["bash", "-c", 'ulimit -s 1024; exec "$@"', "limited", *command]
+    return folder, subprocess.run(small, capture_output=True, text=True, env=environment)
+
+
 @pytest.mark.parametrize("what", limited.RECIPES)
 def test_a_set_four_times_the_memory(tmp_path: Path, what: str) -> None:
     """Trees and networks are those that unlimited memory gives, to the byte; all in memory does not fit."""
@@ -350,23 +364,25 @@ def test_a_set_four_times_the_memory(tmp_path: Path, what: str) -> None:
     allowed, model = limited.ALLOWED_MB[what], limited.MODELS[what]
     assert (tmp_path / "x.npy").stat().st_size >= 3.8 * allowed * 2**20
 
-    def run(name: str, memory_mb: int) -> tuple[Path, subprocess.CompletedProcess[str]]:
-        folder = tmp_path / name
-        folder.mkdir()
-        (folder / "x.npy").symlink_to(tmp_path / "x.npy")
-        command = [sys.executable, "-m", "tests.unit.limited", what, folder, str(memory_mb)]
-        environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path), "MALLOC_ARENA_MAX": "1"}
-        # Small stacks: XGBoost starts a thread a page, more of them at once on a busy machine.
-        small = ["bash", "-c", 'ulimit -s 1024; exec "$@"', "limited", *command]
-        return folder, subprocess.run(small, capture_output=True, text=True, env=environment)
-
-    folder, done = run("told", allowed)
+    folder, done = run_limited(tmp_path, "told", what, allowed)
     assert done.returncode == 0, done.stderr[-3000:]
     assert digest(folder / "limited" / model) == digest(folder / "free" / model)
-    folder, done = run("not_told", 0)
+    folder, done = run_limited(tmp_path, "not_told", what, 0)
     assert done.returncode != 0
     assert "alloc" in done.stderr
     assert not (folder / "limited" / model).exists()
+
+
+def test_scores_of_jets_with_much_to_read(tmp_path: Path) -> None:
+    """Windows are as short as a job that applies a network needs them, with the same scores to the bit."""
+    limited.write(tmp_path / "x.npy", "network")
+    folder, done = run_limited(tmp_path, "short", "scores", 10)
+    assert done.returncode == 0, done.stderr[-3000:]
+    np.testing.assert_array_equal(np.load(folder / "limited.npy"), np.load(folder / "free.npy"))
+    folder, done = run_limited(tmp_path, "long", "scores", 1000)
+    assert done.returncode != 0
+    assert "alloc" in done.stderr
+    assert not (folder / "limited.npy").exists()
 
 
 @pytest.mark.parametrize("cuda", [False, True])

@@ -1,5 +1,7 @@
 """Protects the windows that networks are fed with: ragged as packed, in any order, kept or read again."""
 
+import math
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -137,16 +139,86 @@ def test_windows_are_read_ahead_in_the_same_order(monkeypatch: pytest.MonkeyPatc
     assert seen == [0, 20, 40, 60, 80]
 
 
-def test_a_budget_holds_what_stays_and_what_is_at_work() -> None:
-    """Three times a window that is read, twice each that waits; where that is too much, none waits."""
-    for budget, size in ((0, 10), (29, 10), (30, 10), (69, 10), (70, 10), (1000, 10), (1000, 0)):
-        room, ahead = _feed.room_of(budget, size)
-        assert ahead == (2 if budget >= 70 or not size else 0)
-        assert room == max(budget - (3 + 2 * ahead) * size, 0)
-    data = labelled(103)
-    one = windows.n_bytes(data.rows, slice(0, 103))
-    assert _feed.window_bytes(data, 10) == one
-    assert _feed.window_bytes(replace(data, constituents=data.rows), 10) == 2 * one
+def read_in_epochs(train: Labelled, validation: Labelled, budget: int) -> tuple[list[int], list[int], int]:
+    """Windows that are read in each of five epochs, of both sets, and those read ahead, within a budget."""
+    read = [0, 0]
+
+    def upload(which: int) -> Callable[[_feed.Data, int], _feed.Data]:
+        def count(data: _feed.Data, rows: int) -> _feed.Data:
+            read[which] += 1
+            return data
+
+        return count
+
+    sizes = _feed.windows_of(train, 10), _feed.windows_of(validation, 10)
+    *rooms, ahead = _feed.room_of(budget, *sizes)
+    feeds = [_feed.Feed(data, 10, upload(k), rooms[k], ahead) for k, data in enumerate((train, validation))]
+    found: tuple[list[int], list[int]] = ([], [])
+    for _ in range(5):
+        for k, feed in enumerate(feeds):
+            read[k] = 0
+            assert len(list(feed(range(len(feed.slices))))) == len(feed.slices)
+            found[k].append(read[k])
+    return *found, ahead
+
+
+@pytest.mark.parametrize(
+    ("windows_to_train", "budget", "train", "validation", "ahead"),
+    [
+        # One window each, 1 and 0.25 long: both stay in 1.25 and two copies of the longer; 3 are least.
+        (1, 3.30, [1, 0, 0, 0, 0], [1, 0, 0, 0, 0], 2),
+        (1, 7.50, [1, 0, 0, 0, 0], [1, 0, 0, 0, 0], 2),
+        (1, 3.10, [1, 0, 0, 0, 0], [1, 1, 1, 1, 1], 2),
+        (1, 2.90, [1, 1, 1, 1, 1], [1, 1, 1, 1, 1], 0),
+        # Five and 0.25: all stay in 5.25 and two copies, and two more are read ahead; with less, one is, and
+        # some stay; with 3, one copy after the other is made.
+        (5, 9.40, [5, 0, 0, 0, 0], [1, 0, 0, 0, 0], 2),
+        (5, 7.40, [5, 0, 0, 0, 0], [1, 0, 0, 0, 0], 0),
+        (5, 7.15, [5, 0, 0, 0, 0], [1, 1, 1, 1, 1], 0),
+        (5, 6.60, [5, 4, 4, 4, 4], [1, 0, 0, 0, 0], 1),
+        (5, 3.10, [5, 5, 5, 5, 5], [1, 1, 1, 1, 1], 0),
+        (5, 0.00, [5, 5, 5, 5, 5], [1, 1, 1, 1, 1], 0),
+    ],
+)
+def test_a_budget_keeps_what_fits_it(
+    monkeypatch: pytest.MonkeyPatch,
+    windows_to_train: int,
+    budget: float,
+    train: list[int],
+    validation: list[int],
+    ahead: int,
+) -> None:
+    """Counted in reads: what fits stays from the first epoch on, and that goes before reading ahead."""
+    monkeypatch.setattr(_feed, "ROWS", 200)
+    data = labelled(windows_to_train * 200)
+    one = _feed.windows_of(data, 10).all / windows_to_train
+    found = read_in_epochs(data, labelled(50), int(budget * one))
+    assert found == (train, validation, ahead)
+
+
+def test_what_windows_take_is_known_before_they_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Inputs, labels and what losses read of constituents: of the first window, and of all rows."""
+    monkeypatch.setattr(_feed, "ROWS", 40)
+    data = labelled(100)
+    one, labels = windows.n_bytes(data.rows, slice(0, 40)), 40 * (4 + 8 + 4)
+    assert _feed.windows_of(data, 10) == _feed.Windows(3, one + labels, math.ceil((one + labels) * 2.5))
+    assert _feed.windows_of(replace(data, constituents=data.rows), 10).one == 2 * one + labels
+    none = Labelled(data.rows[np.arange(0)], data.target[:0], data.weight[:0])
+    assert _feed.windows_of(none, 10) == _feed.Windows(0, 0, 0)
+
+
+def test_windows_to_score_are_as_long_as_a_budget_allows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Seven of them, of whole batches; one batch at least, and no more rows than there are to train on."""
+    monkeypatch.setattr(_feed, "ROWS", 60)
+    rows = labelled(103).rows
+    row = windows.n_bytes(rows, slice(0, 60)) / 60
+    for n_rows, longest in ((0, 10), (5, 10), (21, 20), (45, 40), (61, 60), (1000, 60)):
+        feed = _feed.Feed(
+            rows, 10, lambda data, rows: data, 0, n_rows=_feed.rows_within(int(7 * n_rows * row), rows, 10)
+        )
+        assert max(s.stop - s.start for s in feed.slices) == longest
+        assert all(s.start % 10 == 0 for s in feed.slices)
+    assert _feed.rows_within(1, rows[np.arange(0)], 10) == 60
 
 
 def test_what_a_thread_finds_stops_the_training(monkeypatch: pytest.MonkeyPatch) -> None:

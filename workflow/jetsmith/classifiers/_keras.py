@@ -22,7 +22,7 @@ from jetsmith import io, plugs
 from jetsmith.archives import steady
 from jetsmith.classifiers import STARTED, Device, Task, _start, require_classes, stalled
 from jetsmith.classifiers._batches import summed_loss, terms
-from jetsmith.classifiers._feed import AHEAD, Feed, room_of, window_bytes
+from jetsmith.classifiers._feed import AHEAD, Feed, room_of, rows_within, windows_of
 from jetsmith.classifiers._heads import judge
 from jetsmith.classifiers._images import mean_images
 from jetsmith.classifiers._rates import rates, schedule_of
@@ -36,6 +36,7 @@ from jetsmith.progress import Progress
 from jetsmith.specs.classifiers import RecipeSpec
 
 PREDICT_ROWS = 4096
+PREDICT_BYTES = 1 << 30  # of windows at work, as no job that applies a network has less than 4 GB
 HEADS = "heads.json"  # of a model: how well its auxiliary heads do
 IMAGES = "images.json"  # likewise: mean images of the classes, where it makes some
 MEMORY_SHARE = 0.5  # of the job's memory, for windows: those at work, and those that stay
@@ -199,13 +200,13 @@ class Training:
         self._runs = engine.Runs(
             self.model, task.spec.inputs, summed_loss(task.spec, engine.slots), self.optimizer, task.devices
         )
-        room, ahead = engine.room(), AHEAD
+        rooms, ahead = [engine.room()] * 2, AHEAD
         if task.memory_mb and engine.device(task.devices).kind == "cpu":  # windows stay in the job's memory
-            one = max(window_bytes(task.train, size), window_bytes(task.validation, PREDICT_ROWS))
-            left, ahead = room_of(int(task.memory_mb * 1e6 * MEMORY_SHARE), one)
-            room = min(room, left // 2)  # of rows to train on, and to validate on
-        self._train = Feed(task.train, size, self._runs.upload, room, ahead)
-        self._validation = Feed(task.validation, PREDICT_ROWS, self._runs.upload, room, ahead)
+            both = windows_of(task.train, size), windows_of(task.validation, PREDICT_ROWS)
+            *rooms, ahead = room_of(int(task.memory_mb * 1e6 * MEMORY_SHARE), *both)
+        upload = self._runs.upload
+        self._train = Feed(task.train, size, upload, rooms[0], ahead)
+        self._validation = Feed(task.validation, PREDICT_ROWS, upload, rooms[1], ahead)
         self._progress = Progress(
             f"train {task.spec.name}", task.spec.training.epochs * len(task.train.rows), "rows"
         )
@@ -338,7 +339,8 @@ def _output(spec: RecipeSpec, model: Path, rows: Rows, threads: int, output: str
     if output not in network.output or network.output[output].shape[-1] != width:
         raise InputError(f"{model}: the network has no output `{output}` of {width} numbers; train it again")
     runs = engine.Runs(network, spec.inputs, output=output)
-    feed = Feed(rows, PREDICT_ROWS, runs.upload, room=0)
+    fewer = rows_within(PREDICT_BYTES, rows, PREDICT_ROWS)  # the batches stay what they are
+    feed = Feed(rows, PREDICT_ROWS, runs.upload, room=0, n_rows=fewer)
     out = np.empty((len(rows), width), np.float32)
     progress = Progress(f"score {spec.name}", len(rows), "rows")
     for window, data in feed(range(len(feed.slices))):
