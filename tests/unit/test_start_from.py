@@ -492,7 +492,7 @@ def test_a_folder_is_looked_into(tmp_path: Path, first: Path) -> None:
 
 
 DAMAGES: dict[str, tuple[dict[str, Any], str]] = {
-    "an earlier version": ({"learned_from": None}, r"\(`learned_from`\); train it again"),
+    "an earlier version": ({"learned_from": None}, r"\(`learned_from`\); train it again$"),
     "no training": ({"learned_from": []}, r"\(`learned_from`\)"),
     "a number": ({"learned_from": 3}, r"\(`learned_from`\)"),
     "of datasets alone": ({"learned_from": [{"datasets": ["qcd"]}]}, r"\(`learned_from\.0\.seed`\)"),

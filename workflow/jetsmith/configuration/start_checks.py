@@ -38,7 +38,8 @@ def read(sources: Mapping[str, Source], known: Sequence[str]) -> dict[str, Taugh
         try:
             found[start] = started.read(Path(start))
         except ConfigError as error:
-            refuse(source.path, [f"start_from: {error}{hint(start, sources)}"])
+            slip = "" if Path(start).exists() else hint(start, sources)
+            refuse(source.path, [f"start_from: {error}{slip}"])
     return found
 
 
@@ -129,9 +130,9 @@ def _events(
         elif not found.is_divided_as(run) and (anywhere := same.shared(sorted(same.datasets), known)):
             yield (
                 f"start_from: `{one}` has seen events of {', '.join(anywhere)} that were divided by another "
-                f"`seed` or other `splits` than in this run ({found.seed}, {dict(found.splits)}), so that "
-                f"jets which are to judge `{spec.name}` are among them; train it with those of this run, or "
-                "name one of other datasets"
+                f"`seed` or other `splits` than in this run (seed {found.seed}, {dict(found.splits)}), so "
+                f"that jets which are to judge `{spec.name}` are among them; train it with those of this "
+                "run, or name one of other datasets"
             )
 
 
