@@ -353,6 +353,10 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
         {"dips": {"start_from": "results/x"}},
         r"dips\.yaml:\d+: start_from: `results/x` is no folder of a",
     ),
+    "a name too long": (
+        {"dips": {"start_from": "x" * 300}},
+        r"start_from: x+/meta\.json: cannot be read: File",
+    ),
     "a slip": ({"dips": {"start_from": "othr"}}, "start_from: `othr` is no folder .*`other`"),
     "of another run": (
         {"dips": {"start_from": "deepjet"}},

@@ -1,5 +1,6 @@
 """Networks that start from the weights of others (`start_from`): what they name, and whether it fits."""
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -38,7 +39,7 @@ def read(sources: Mapping[str, Source], known: Sequence[str]) -> dict[str, Taugh
         try:
             found[start] = started.read(Path(start))
         except ConfigError as error:
-            slip = "" if Path(start).exists() else hint(start, sources)
+            slip = "" if os.path.exists(start) else hint(start, sources)
             refuse(source.path, [f"start_from: {error}{slip}"])
     return found
 

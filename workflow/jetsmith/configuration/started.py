@@ -95,14 +95,14 @@ def read(folder: Path) -> Taught:
     Raises:
         ConfigError: That is no folder of one, or of another version; names the file.
     """
-    if lacking := [file for file in FILES if not (folder / file).is_file()]:
-        folds = " (it has a network a fold, and so no single one)" if (folder / "fold0").is_dir() else ""
-        raise ConfigError(
-            f"`{folder}` is no folder of a trained network (results/models/<tagger>): it lacks "
-            f"{', '.join(lacking)}{folds}"
-        )
     path = folder / "meta.json"
     try:
+        if lacking := [file for file in FILES if not (folder / file).is_file()]:
+            folds = " (it has a network a fold, and so no single one)" if (folder / "fold0").is_dir() else ""
+            raise ConfigError(
+                f"`{folder}` is no folder of a trained network (results/models/<tagger>): it lacks "
+                f"{', '.join(lacking)}{folds}"
+            )
         found = _Meta.model_validate_json(path.read_bytes())
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
