@@ -13,4 +13,5 @@ with job(snakemake):
         packed=Path(snakemake.input.packed[0]).parents[1],
         output=snakemake.output[0],
         **of_training(snakemake),
+        taught=snakemake.params.taught,
     )

@@ -13,6 +13,7 @@ with job(snakemake):
         packed=Path(snakemake.input.packed[0]).parents[1],
         output=snakemake.output[0],
         **of_training(snakemake),
+        taught=snakemake.params.taught,
         without=Without(**snakemake.params.without) if snakemake.params.without else None,
         replica=snakemake.params.replica,
     )

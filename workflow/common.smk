@@ -9,7 +9,7 @@ from jetsmith import derivations, lifeline, locks, planning, plugs, provenance, 
 from jetsmith.columns import ROWS
 from jetsmith.configuration.load import load
 from jetsmith.configuration.places import Run
-from jetsmith.configuration.start_checks import FILES as STARTING
+from jetsmith.configuration.started import FILES as STARTING
 from jetsmith.configuration.subjects import (
     DISCRIMINANTS,
     contrasts,

@@ -102,7 +102,6 @@ def write_packed(path: Path, packed: arrays.Packed) -> None:
     key = np.arange(len(packed)).astype(np.uint64), packed.columns.get("dataset", np.zeros(len(packed)))
     whose = {"sample": packed.sample, "split": packed.split, "rows": len(packed)}
     about = {"columns": list(packed.columns), "datasets": packed.datasets, "generators": packed.generators}
-    about |= {"divided": packed.divided} if packed.divided else {}
     found = {"label": packed.label, "weight": packed.weight}
     found |= {f"column.{name}": values for name, values in packed.columns.items()}
     _write(path / "rows", {**whose, "group": "rows", **about}, found, key)

@@ -22,6 +22,7 @@ from jetsmith.metrics import Interval
 from jetsmith.plots import loss_scan as plot
 from jetsmith.specs.classifiers import TrainingSpec
 from jetsmith.specs.plots import PlotSpec
+from jetsmith.specs.run import SplitSpec
 from jetsmith.training import train
 from tests import tiny
 from tests.unit.packed_jets import write_packed
@@ -108,25 +109,63 @@ def test_mistakes_come_up_at_the_parse(project: Path, mistake: str) -> None:
     assert "network.yaml" in str(caught.value)
 
 
+ADVERSARY = {"loss": "adversary", "options": {**{key: DISCO["options"][key] for key in ("column", "rows")},
+                                               "edges": [0, 0.5, 1]}}  # fmt: skip
+KNOWN = "loss_scan: `{}`, which its trainings start from, has learned by a loss of `ak4.btagDeepFlavB`"
+
+
+def start_in(project: Path, *columns: str) -> str:
+    """A folder of a network that has learned elsewhere, by losses of these columns."""
+    folder = project / "start"
+    folder.mkdir(exist_ok=True)
+    learned = {"datasets": ["elsewhere"], "seed": 1, "splits": SplitSpec().model_dump(mode="json")}
+    reads = {"name": "elsewhere", "kind": "flat", "sort_by": "", "features": [{"name": "x", "source": "x"}]}
+    files = {
+        "model.keras": {},
+        "spec.json": {"losses": 3},
+        "meta.json": {
+            "learned_from": [learned | {"columns": []}, learned | {"columns": columns}],
+            "reads": [reads],
+            "checksums": {"model.keras": "", "spec.json": ""},
+        },
+    }
+    for name, content in files.items():
+        (folder / name).write_text(json.dumps(content))
+    return str(folder)
+
+
 def test_no_training_is_without_what_its_start_has_learned(project: Path) -> None:
     """At weight 0 as well; a start that left another column alone, or none, is as good as a fresh network."""
-    folder = project / "start"
-    folder.mkdir()
-    for file in ("model.keras", "meta.json"):
-        (folder / file).write_text("{}")
-    other = {"loss": DISCO["loss"], "options": DISCO["options"] | {"column": "jet_eta"}}
-    for losses, is_refused in (
-        ({}, False), ({"of_eta": other}, False), ({"first": DISCO | {"weight": 0}}, False),
-        ({"first": DISCO | {"weight": 0.1}}, True),
-    ):  # fmt: skip
-        (folder / "spec.json").write_text(json.dumps({"inputs": [], "sample": "another", "losses": losses}))
-        if is_refused:
-            with pytest.raises(
-                ConfigError, match=r"network\.yaml:\d+: loss_scan: `.*start`, which its train"
-            ):
-                loaded(project, start_from=str(folder))
-        else:
-            loaded(project, start_from=str(folder))
+    loaded(project, start_from=start_in(project))
+    loaded(project, start_from=start_in(project, "ak4.jetAbsEta"))
+    with pytest.raises(ConfigError, match=r"network\.yaml:\d+: " + KNOWN.format(".*start")):
+        loaded(project, start_from=start_in(project, "ak4.btagDeepFlavB"))
+
+
+@pytest.mark.parametrize(
+    ("middle", "knows"),
+    [
+        ({"losses": {"first": ADVERSARY}}, "middle"),
+        ({"losses": {"first": ADVERSARY | {"weight": 0}}}, ""),
+        ({"losses": {"first": DISCO}, "side": {"ak4": ["btagDeepFlavB"]}}, "middle"),
+        ({"start_from": ("ak4.btagDeepFlavB",), "losses": {}, "side": {}}, ".*start"),
+        ({"start_from": ("ak4.jetAbsEta",), "losses": {}, "side": {}}, ""),
+    ],
+)
+def test_nor_at_second_hand(project: Path, middle: dict[str, Any], knows: str) -> None:
+    """By another loss of the column, and by what the start began with.
+
+    Protects: a point at weight 0 that has unlearned the column, which is the price of none in the figure.
+    """
+    start = {"start_from": start_in(project, *middle["start_from"])} if "start_from" in middle else {}
+    content = {key: value for key, value in NETWORK.items() if key != "loss_scan"} | middle | start
+    (project / "config/taggers/middle.yaml").write_text(yaml.safe_dump(content | {"title": "Middle"}))
+    run = {"taggers": {**tiny.FILES["config.yaml"]["taggers"], "network": "mine", "middle": "mine"}}
+    if not knows:
+        loaded(project, run, start_from="middle")
+        return
+    with pytest.raises(ConfigError, match=KNOWN.format(knows)):
+        loaded(project, run, start_from="middle")
 
 
 def test_folds_leave_no_split(project: Path) -> None:

@@ -148,7 +148,6 @@ def test_rows_arrive_whole_and_once(tmp_path: Path) -> None:
         assert flat.names == ("pt", "score", "eta", "sip")
         assert tracks.names == ("pt", "d0")
         assert packed.generators == ("a_generator",)
-        assert packed.divided == {"seed": SEED, "splits": SplitSpec().model_dump(mode="json")}
         for i, identity in enumerate(identities(packed)):
             row = features["flat"][place[identity]]
             assert flat.values[i].tolist() == [row.pt, row.score, row.eta, row.sip]

@@ -42,6 +42,7 @@ HEAVY = {
     "jetsmith.classifiers._onnx_within",
     "jetsmith.classifiers._rates",
     "jetsmith.classifiers._scaler",
+    "jetsmith.classifiers._start",
     "jetsmith.classifiers._tensorflow",
     "jetsmith.classifiers._xgboost",
     "jetsmith.losses._distance_correlation",

@@ -1,5 +1,6 @@
 """Networks that start from others: which weights they take, what is said, and what is refused."""
 
+import errno
 import json
 import os
 import re
@@ -13,12 +14,15 @@ import numpy as np
 import pytest
 import yaml
 
-from jetsmith import io
+from jetsmith import io, stages
 from jetsmith.classifiers._keras import build_model, engine_of
 from jetsmith.classifiers._scaler import Scaler, fit_scalers
 from jetsmith.classifiers._start import start
+from jetsmith.configuration.configuration import Configuration
 from jetsmith.configuration.load import load
-from jetsmith.configuration.seen import unseen
+from jetsmith.configuration.seen import taught, unseen
+from jetsmith.configuration.started import Learned
+from jetsmith.configuration.started import learned as walk
 from jetsmith.errors import ConfigError, InputError
 from jetsmith.hashing import SPLITS
 from jetsmith.packed import arrays
@@ -159,11 +163,6 @@ OTHERS: dict[str, tuple[str, list[Inputs], str]] = {
             GROUPS_OF["vertices"].model_copy(update={"features": ("mass", "flight", "tracks")}),
         ], "reads ak4, vertices, whose features are others there",
     ),
-    "as many, but other features": (
-        "dense", [
-            WIDE.model_copy(update={"features": ("mass", "jet_pt", "tracks")}), GROUPS_OF["vertices"],
-        ], "reads ak4, whose features are others there",
-    ),
     "another order": (
         "dense", [GROUPS_OF["vertices"], WIDE], "reads ak4, vertices there, vertices, ak4 here"
     ),
@@ -303,6 +302,36 @@ def test_what_keras_does_not_read_is_named(sample: Path, first: Path, tmp_path: 
         train(spec_of(1), sample, tmp_path / "b", seed=1, start=other)
 
 
+class ResourceExhaustedError(Exception):
+    """As TensorFlow calls a GPU without memory."""
+
+
+PASSED = [
+    OSError(errno.EIO, "Input/output error"),
+    MemoryError(),
+    ResourceExhaustedError("OOM when allocating"),
+    RuntimeError("RESOURCE_EXHAUSTED: Out of memory"),
+]
+
+
+@pytest.mark.parametrize("error", PASSED, ids=repr)
+def test_what_the_machine_lacks_is_no_damage(
+    first: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    """Protects: a training that is made again since a disk or the memory of a GPU failed once."""
+    import keras
+
+    from jetsmith.models import _saved
+
+    def fails(*_: Any, **__: Any) -> None:
+        raise error
+
+    monkeypatch.setattr(keras.models, "load_model", fails)
+    with pytest.raises(type(error)) as caught:
+        _saved.load(first)
+    assert caught.value is error
+
+
 def configured(tmp_path: Path, **changes: Any) -> dict[str, Any]:
     """A run of two networks on the demo's jets, of which the first starts from the second."""
     shutil.copytree(ROOT / "config", tmp_path / "config")
@@ -323,6 +352,10 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "no folder": (
         {"dips": {"start_from": "results/x"}},
         r"dips\.yaml:\d+: start_from: `results/x` is no folder of a",
+    ),
+    "a name too long": (
+        {"dips": {"start_from": "x" * 300}},
+        r"start_from: x+/meta\.json: cannot be read: File",
     ),
     "a slip": ({"dips": {"start_from": "othr"}}, "start_from: `othr` is no folder .*`other`"),
     "of another run": (
@@ -423,25 +456,25 @@ def test_a_reweighter_reads_no_scores_of_what_started_from_its_events(tmp_path: 
     assert load(run, tmp_path / "config").scored_on("dips") == ("jets", "again")
 
 
-def test_a_folder_is_looked_into(tmp_path: Path, first: Path) -> None:
-    """It is taken where groups that both read have the same features; one of folds is told."""
-    run = configured(tmp_path, dips={"start_from": str(first)})
-    assert load(run, tmp_path / "config").classifiers["dips"].start_from == str(first)
-    spec = json.loads((first / "spec.json").read_text())
-    shutil.copytree(first, tmp_path / "other")
-    path = tmp_path / "config/taggers/dips.yaml"
-    tagger = path.read_text()
-    path.write_text(yaml.safe_dump(yaml.safe_load(tagger) | {"start_from": str(tmp_path / "other")}))
-    for wrong in ({"inputs": spec["inputs"]}, {**spec, "classes": [3]}, [spec], {**spec, "inputs": {}}):
-        (tmp_path / "other/spec.json").write_text(json.dumps(wrong))
-        with pytest.raises(ConfigError, match=r"spec\.json: is no specification of a network"):
-            load(run, tmp_path / "config")
-    path.write_text(tagger)
-    for fold in ("fold0", "fold1"):
-        shutil.copytree(first, tmp_path / "folds" / fold)
-    restart(tmp_path, tmp_path / "folds")
-    with pytest.raises(ConfigError, match=r"lacks model\.keras, .* \(it has a network a fold, and so no"):
-        load(run, tmp_path / "config")
+SPLIT = SplitSpec().model_dump(mode="json")
+HERE = {"seed": 1, "splits": SPLIT, "columns": []}  # of the run
+
+
+def learned(tmp_path: Path, first: Path, *trainings: dict[str, Any], **changes: Any) -> Path:
+    """A folder of a network that says that it has learned from these; else a file elsewhere in one run."""
+    folder = tmp_path / "outside"
+    shutil.copytree(first, folder, dirs_exist_ok=True)
+    about = {
+        "learned_from": [HERE | one for one in trainings or ({"datasets": ["elsewhere"]},)],
+        "reads": [
+            {"name": i["group"], "kind": i["kind"], "sort_by": "",
+             "features": [{"name": name, "source": "x"} for name in i["features"]]}
+            for i in io.read_json(folder / "spec.json")["inputs"]
+        ],
+    }  # fmt: skip
+    found = {**io.read_json(folder / "meta.json"), **about, **changes}
+    io.write_json(folder / "meta.json", {key: value for key, value in found.items() if value is not None})
+    return folder
 
 
 def restart(tmp_path: Path, folder: Path) -> None:
@@ -450,28 +483,110 @@ def restart(tmp_path: Path, folder: Path) -> None:
     path.write_text(yaml.safe_dump(yaml.safe_load(path.read_text()) | {"start_from": str(folder)}))
 
 
-def learned(tmp_path: Path, first: Path, *samples: dict[str, Any]) -> Path:
-    """A folder of a network that says that it has learned from these."""
-    folder = tmp_path / "outside"
-    shutil.copytree(first, folder, dirs_exist_ok=True)
-    meta = json.loads((folder / "meta.json").read_text())
-    (folder / "meta.json").write_text(json.dumps(meta | {"learned_from": samples}))
-    return folder
+def test_a_folder_is_looked_into(tmp_path: Path, first: Path) -> None:
+    """One of folds is told."""
+    folder = learned(tmp_path, first)
+    run = configured(tmp_path, dips={"start_from": str(folder)})
+    assert load(run, tmp_path / "config").classifiers["dips"].start_from == str(folder)
+    for fold in ("fold0", "fold1"):
+        shutil.copytree(first, tmp_path / "folds" / fold)
+    restart(tmp_path, tmp_path / "folds")
+    with pytest.raises(ConfigError, match=r"lacks model\.keras, .* \(it has a network a fold, and so no"):
+        load(run, tmp_path / "config")
 
 
-def test_a_network_says_what_it_has_learned_from(tmp_path: Path) -> None:
-    """Its sample's datasets and how these were divided; of a start, too, and of what that started from."""
-    for name, seed in (("one", 1), ("two", 2), ("three", 1)):
-        for i, split in enumerate(SPLITS):
-            jets = replace(pack_jets(200, i), datasets=(name, "both"), divided={"seed": seed, "splits": {}})
-            write_packed(tmp_path / name / split, jets)
-        start = {"two": tmp_path / "of_one", "three": tmp_path / "of_two"}.get(name)
-        spec = spec_of(1, ("ak4",), model="dense", architecture={"dense": [4]})
-        train(spec, tmp_path / name, tmp_path / f"of_{name}", seed=1, start=start)
-    found = io.read_json(tmp_path / "of_three/meta.json")["learned_from"]
-    assert [(one["datasets"], one["divided"]["seed"]) for one in found] == [
-        (["three", "both"], 1), (["two", "both"], 2), (["one", "both"], 1)
+DAMAGES: dict[str, tuple[dict[str, Any], str]] = {
+    "an earlier version": ({"learned_from": None}, r"\(`learned_from`\); train it again$"),
+    "no training": ({"learned_from": []}, r"\(`learned_from`\)"),
+    "a number": ({"learned_from": 3}, r"\(`learned_from`\)"),
+    "of datasets alone": ({"learned_from": [{"datasets": ["qcd"]}]}, r"\(`learned_from\.0\.seed`\)"),
+    "lists in lists": ({"learned_from": [HERE | {"datasets": [[1]]}]}, r"\(`learned_from\.0\.datasets\.0`\)"),
+    "of no datasets": ({"learned_from": [HERE | {"datasets": []}]}, r"\(`learned_from\.0\.datasets`\)"),
+    "not divided": ({"learned_from": [HERE | {"datasets": ["a"], "splits": 3}]}, r"\(`learned_from\.0\.spl"),
+    "no features": ({"reads": None}, r"\(`reads`\)"),
+    "others": ({"reads": {"charged": ["ptrel"]}}, r"\(`reads`\)"),
+    "no checksums": ({"checksums": None}, r"\(`checksums`\)"),
+    "not of its files": ({"checksums": {"spec.json": "00"}}, r"`checksums` lacks model\.keras; train it"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("changes", "words"), DAMAGES.values(), ids=DAMAGES)
+def test_what_a_folder_does_not_say_is_named(
+    tmp_path: Path, first: Path, changes: dict[str, Any], words: str
+) -> None:
+    """Protects: a start of which nothing is known, whose jets judge; a job that ends in a traceback."""
+    run = configured(tmp_path, dips={"start_from": str(learned(tmp_path, first, **changes))})
+    with pytest.raises(ConfigError, match=rf"dips\.yaml:\d+: start_from: .*outside/meta\.json: .*{words}"):
+        load(run, tmp_path / "config")
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"3", b"[1]", b"\xff\xfe{", b"[" * 100_000])
+def test_a_meta_json_of_another_kind_is_named(tmp_path: Path, first: Path, content: bytes) -> None:
+    """Whatever stands there."""
+    folder = learned(tmp_path, first)
+    (folder / "meta.json").write_bytes(content)
+    run = configured(tmp_path, dips={"start_from": str(folder)})
+    with pytest.raises(ConfigError, match=r"outside/meta\.json: says not what the network was taught, as"):
+        load(run, tmp_path / "config")
+
+
+OF_CHARGED = {"kind": "sequence", "sort_by": "cpf_sip2d_sig"}
+CHANGED: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
+    "source": ({}, {"source": "cpf_sip2d_sig"}, r"charged\.dxysig` with `source: cpf_sip2d_sig`, and config"),
+    "transform": ({}, {"transform": "log1p"}, r"charged\.dxysig` with `transform: log1p`.* `transform: abs`"),
+    "default": ({}, {"default": -1.0}, r"charged\.dxysig` with `default: -1\.0`"),
+    "clip": ({}, {"clip": [0.0, 1.0]}, r"charged\.dxysig` with `clip: \(0\.0, 1\.0\)`"),
+    "order": ({"sort_by": "cpf_d0_cm"}, {}, r"charged` with `sort_by: cpf_d0_cm`, and .*cpf_sip2d_sig`"),
+    "the same": ({}, {}, ""),
+}
+
+
+@pytest.mark.parametrize(("of_group", "of_feature", "words"), CHANGED.values(), ids=CHANGED)
+def test_features_of_a_name_are_the_same(
+    tmp_path: Path, first: Path, of_group: dict[str, Any], of_feature: dict[str, Any], words: str
+) -> None:
+    """Protects: weights and scaling of a folder that are taken for numbers of another kind."""
+    run = configured(tmp_path, dips={"inputs": {"charged": ["dxysig", "ptrel"]}})
+    (group,) = taught(
+        load(run, tmp_path / "config"), load(run, tmp_path / "config").classifiers["dips"]
+    ).reads
+    known = json.loads(group.model_dump_json())
+    known["features"][0] |= of_feature
+    restart(tmp_path, learned(tmp_path, first, reads=[known | of_group]))
+    if not words:
+        load(run, tmp_path / "config")
+        return
+    with pytest.raises(ConfigError, match=rf"start_from: `.*outside` was trained on `{words}"):
+        load(run, tmp_path / "config")
+
+
+def test_a_network_says_what_it_has_learned_from(tmp_path: Path, first: Path, sample: Path) -> None:
+    """Its sample's datasets and how these were divided; of a start, too, and of what that started from.
+
+    Protects: what a folder knows, which is lost when a network that began with it is begun with.
+    """
+    folder = learned(
+        tmp_path, first, {"datasets": ["two"]}, {"datasets": ["one"], "seed": 7, "columns": ["a.b"]}
+    )
+    run = configured(
+        tmp_path, dips={"start_from": "other"}, other={"start_from": str(folder)}, taggers={"other": "more"}
+    )
+    run["samples"]["more"] = {"datasets": ["qcd", "ttbar"]}
+    told = stages.train(load(run, tmp_path / "config"), "dips").taught
+    train(spec_of(1), sample, tmp_path / "model", seed=1, taught=told)
+    found = io.read_json(tmp_path / "model/meta.json")["learned_from"]
+    assert [(one["datasets"], one["seed"], one["columns"]) for one in found] == [
+        (["ttbar"], 1, []), (["qcd", "ttbar"], 1, []), (["two"], 1, []), (["one"], 7, ["a.b"])
     ]  # fmt: skip
+    assert found[0]["splits"] == SPLIT
+    restart(tmp_path, tmp_path / "model")
+    assert [list(one.datasets) for _, one in learned_by(load(run, tmp_path / "config"))] == [
+        *(["ttbar"], ["ttbar"], ["qcd", "ttbar"], ["two"], ["one"])
+    ]
+
+
+def learned_by(run: Configuration) -> list[tuple[str, Learned]]:
+    return list(walk("dips", run.classifiers, run.starts, run.run, scores=False))
 
 
 def test_a_folder_has_seen_events_as_a_classifier_has(tmp_path: Path, first: Path) -> None:
@@ -479,9 +594,8 @@ def test_a_folder_has_seen_events_as_a_classifier_has(tmp_path: Path, first: Pat
 
     Protects: a network that knows the jets that judge it, since its start is no name of the run.
     """
-    here = {"seed": 1, "splits": SplitSpec().model_dump(mode="json")}
-    folder = learned(tmp_path, first, {"datasets": ["elsewhere"], "divided": {"seed": 7, "splits": {}}},
-                     {"datasets": ["ttbar", "elsewhere"], "divided": here})  # fmt: skip
+    folder = learned(tmp_path, first, {"datasets": ["elsewhere"], "seed": 7},
+                     {"datasets": ["ttbar", "elsewhere"]})  # fmt: skip
     run = configured(tmp_path, dips={"start_from": str(folder)})
     load(run, tmp_path / "config")
     run["taggers"]["dips"] = "folded"
@@ -504,30 +618,29 @@ def test_a_folder_has_seen_events_as_a_classifier_has(tmp_path: Path, first: Pat
         load(run, tmp_path / "config")
         with pytest.raises(ConfigError, match="divided by another `seed` or other `splits` than in this run"):
             load(run | other, tmp_path / "config")
-    learned(tmp_path, first, {"datasets": ["qcd"], "divided": here | {"seed": 2}})
+    learned(tmp_path, first, {"datasets": ["qcd"], "seed": 2})
     load(run, tmp_path / "config")
-    run["samples"]["shown"] = {
-        "datasets": ["qcd"]
-    }  # where it may be measured, on the split `test` of this run
+
+
+@pytest.mark.parametrize("of", ["judged", "measured", "any"])
+def test_other_divisions_are_refused_wherever_scores_are_judged(tmp_path: Path, first: Path, of: str) -> None:
+    """On the split `test` of this run, of any sample of it, lie jets that the start was trained on."""
+    folder = learned(tmp_path, first, {"datasets": ["qcd"], "seed": 2})
+    run = configured(tmp_path, dips={"start_from": str(folder)})
+    load(run, tmp_path / "config")
+    run["samples"]["shown"] = {"datasets": ["qcd"]}
+    if of == "judged":
+        run["judged_on"] = {"dips": ["shown"]}
+    elif of == "measured":
+        about = {"judgement": "dips", "simulation": "shown", "data": "shown", "pt_bins_gev": [30, 100]}
+        run["scale_factors"] = {"probe": about}
     with pytest.raises(ConfigError, match="has seen events of qcd that were divided by another `seed`"):
-        load(run, tmp_path / "config")
-
-
-def test_a_folder_of_an_earlier_version_has_its_sample(tmp_path: Path, first: Path) -> None:
-    """By its name in this run, which is all that it says."""
-    folder = learned(tmp_path, first)
-    for file, change in (("meta.json", {}), ("spec.json", {"sample": "jets"})):
-        content = {**json.loads((folder / file).read_text()), **change}
-        content.pop("learned_from", None)
-        (folder / file).write_text(json.dumps(content))
-    run = configured(tmp_path, dips={"start_from": str(folder)}, taggers={"dips": "folded"})
-    with pytest.raises(ConfigError, match=r"outside` has seen events of ttbar, which the folds of sample"):
         load(run, tmp_path / "config")
 
 
 def test_a_reweighter_reads_no_scores_of_what_a_folder_has_taught(tmp_path: Path, first: Path) -> None:
     """As where the network that its tagger starts from is a name of the run."""
-    folder = learned(tmp_path, first, {"datasets": ["dilepton_data"], "divided": {}})
+    folder = learned(tmp_path, first, {"datasets": ["dilepton_data"]})
     run = configured(tmp_path, dips={"start_from": str(folder)})
     run["samples"]["again"] = {"datasets": ["dilepton", "dilepton_data"]}
     run["reweighters"] = {"continuous": "again"}

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -45,6 +46,7 @@ def train(
     events: Path | None = None,
     start: Path | None = None,
     replica: int | None = None,
+    taught: Mapping[str, Any] = MappingProxyType({}),
 ) -> None:
     """Train a classifier, or one a fold.
 
@@ -65,6 +67,7 @@ def train(
         start: Folder of a trained network; networks start from its weights, those of all folds.
         replica: Seed of a bootstrap replica of the events, the same of all folds: rows are trained and
             validated on as often as their event is in it. None: once each.
+        taught: What those are told that start from it (`configuration.started.Taught`), for meta.json.
 
     Raises:
         ConfigError: The backend or the model does not exist or does not take its arguments.
@@ -78,6 +81,7 @@ def train(
     require_gpu(spec, device, gpus)
     identity = task_identity(spec, parts, seed, device, without, replica)
     if start is not None:
+        io.check_folder(start, "train it again", needed=("model.keras", "spec.json"))
         identity["start"] = io.read_json(start / "meta.json")["checksums"]
     with alone(output):
         if (_noted(output / "meta.json") or {}).get("task") == identity:
@@ -149,7 +153,7 @@ def train(
                 "heavy_jets": heavy,
                 "heads_off": off,
                 "started": started,
-                "learned_from": _learned_from(parts[0], start),
+                **taught,
                 "seed": seed,
                 "threads": threads,
                 "device": asdict(device),
@@ -160,13 +164,6 @@ def train(
         for path in (*partial.glob(f"**/{DONE}"), partial / TASK):
             path.unlink()
         io.move(partial, output)
-
-
-def _learned_from(part: Packed, start: Path | None) -> list[dict[str, Any]]:
-    """Datasets, and how their events were divided: of the sample, then of all that the start has seen."""
-    own = {"datasets": list(part.datasets), "divided": dict(part.divided)}
-    before = [] if start is None else io.read_json(start / "meta.json").get("learned_from", [])
-    return [own, *(one for one in before if one != own)]
 
 
 def _checksums(folder: Path) -> dict[str, str]:

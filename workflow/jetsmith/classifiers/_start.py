@@ -1,7 +1,7 @@
 """A network that starts from the weights of another: layers matched by name, shape and what they read."""
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -32,31 +32,26 @@ def start(
         spec: The classifier.
         model: Its network, changed here.
         scalers: By group, fitted to its rows.
-        folder: The trained network.
+        folder: The trained network; groups that both read in as many features have the same ones.
 
     Returns:
         The scalers that the network now has; and for meta.json `from`, `matched`, and `not_matched` with the
         reason of each layer.
 
     Raises:
-        InputError: The other is damaged, or no layer of it matches.
+        InputError: The other is none of this version, or no layer of it matches.
     """
     from jetsmith.models._saved import load
 
-    io.check_folder(folder, "train it again", needed=("model.keras",))
     other = load(folder)
-    theirs = io.read_json(folder / "spec.json")
+    classes = [of["name"] for of in io.read_json(folder / "spec.json")["classes"]]
     other_layers = {layer.name: layer for layer in other.layers if layer.weights}
     here, there = _reads(model), _reads(other)
-    features = {inputs["group"]: tuple(inputs["features"]) for inputs in theirs["inputs"]}
-    others = {
-        i.group: features[i.group] for i in spec.inputs if features.get(i.group, i.features) != i.features
-    }
     matched: list[str] = []
     not_matched: dict[str, str] = {}
     for layer in (layer for layer in model.layers if layer.weights):
-        reason = _misfit(layer, other_layers.get(layer.name), spec, theirs, others)
-        reason = reason or _misread(here[layer.name], there[layer.name], {*not_matched, *others})
+        reason = _misfit(layer, other_layers.get(layer.name), spec, classes)
+        reason = reason or _misread(here[layer.name], there[layer.name], not_matched)
         if reason:
             not_matched[layer.name] = reason
         else:
@@ -74,23 +69,15 @@ def start(
     return kept, {"from": str(folder), "matched": matched, "not_matched": not_matched}
 
 
-def _misfit(
-    layer: Any, other: Any, spec: RecipeSpec, theirs: dict[str, Any], others: Mapping[str, Sequence[str]]
-) -> str:
-    """Why a layer does not get the weights of another; empty where it does.
-
-    Standardisation of as many, but other features has the same shape: `others` has the other's by group.
-    """
+def _misfit(layer: Any, other: Any, spec: RecipeSpec, classes: Sequence[str]) -> str:
+    """Why a layer does not get the weights of another, of a network of some classes; empty where it does."""
     if other is None:
         return "no layer of this name"
     shapes, other_shapes = ([tuple(w.shape) for w in found.weights] for found in (layer, other))
     if shapes != other_shapes:
         return f"shapes {_text(other_shapes)} there, {_text(shapes)} here"
-    group = layer.name.removeprefix(PREFIX)
-    if layer.name != group and group in others:
-        return f"features {', '.join(others[group])} there"
-    if layer.name == CLASSES and list(spec.class_names) != (named := [c["name"] for c in theirs["classes"]]):
-        return f"classes {', '.join(named)} there"
+    if layer.name == CLASSES and [*spec.class_names] != [*classes]:
+        return f"classes {', '.join(classes)} there"
     return ""
 
 
@@ -118,10 +105,10 @@ class _Piece:
 _Read = tuple[_Piece, ...]
 
 
-def _misread(here: list[_Read], there: list[_Read], changed: set[str]) -> str:
+def _misread(here: list[_Read], there: list[_Read], changed: Collection[str]) -> str:
     """Why a layer would read other numbers than the one whose weights it gets; empty where it does not.
 
-    Layers that were not matched, and groups of other features, are `changed`.
+    Layers that were not matched are `changed`, so also those that standardise groups of other features.
     """
     found = dict.fromkeys(piece for read in here for piece in read if piece.name in changed)
     changed_groups = [piece.name.removeprefix(PREFIX) for piece in found if piece.is_group]

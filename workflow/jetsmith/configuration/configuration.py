@@ -11,6 +11,7 @@ from jetsmith.configuration.checks import local
 from jetsmith.configuration.loss_scanned import LossScanned
 from jetsmith.configuration.same_events import SameEvents
 from jetsmith.configuration.scanned import Scanned
+from jetsmith.configuration.started import Taught
 from jetsmith.configuration.trained import Training, trainings_of
 from jetsmith.derivations.of_jets import TRACK_PROBABILITY
 from jetsmith.estimates import read_on
@@ -41,6 +42,7 @@ class Configuration:
         raw: All of it as plain values, for digests and the report.
         ablations: Of each tagger that is also trained without some inputs, it without them, by name.
         loss_scans: Of each tagger that is also trained with other weights of a loss.
+        starts: What folders say that networks start from.
     """
 
     run: RunSpec
@@ -55,6 +57,7 @@ class Configuration:
     raw: dict[str, Any]
     ablations: dict[str, dict[str, ClassifierSpec]] = field(default_factory=dict)
     loss_scans: dict[str, LossScanned] = field(default_factory=dict)
+    starts: dict[str, Taught] = field(default_factory=dict)
 
     def n_parts(self, dataset: str) -> int:
         """Partitions of a dataset: its own `parts`, one a simulated file, or by file sizes."""

@@ -131,7 +131,8 @@ def _load(
             require(name, files, f"{source}: {role}s ({_places(folders, f'{role}s')})", role)
             path = files[name]
             sources[name] = Source(role, sample, path, classifier_file(path))
-    stacked.check(sources, run.samples, groups, known_names, source, same)
+    starts = start_checks.read(sources, known_names)
+    stacked.check(sources, run.samples, groups, known_names, source, same, starts)
     ensembles: dict[str, int] = {}
     scans: dict[str, scanned.Scanned] = {}
     ablations: dict[str, dict[str, ClassifierSpec]] = {}
@@ -153,7 +154,7 @@ def _load(
             ablations[name] = less
         if weighed := loss_scanned.looked_up(one.content, one.path, found.spec, partial(looked_up, name)):
             loss_scans[name] = weighed
-    start_checks.check(sources, classifiers, known_names, run, same)
+    start_checks.check(sources, classifiers, starts, groups, run, same)
     check_judged_on(run, classifiers, datasets, source)
     check_resilience(run, classifiers, datasets, groups, source)
     check_together(run, classifiers, judgements, source)
@@ -181,7 +182,8 @@ def _load(
     if loss_scans:
         raw["loss_scans"] = {name: scan.spec.model_dump(mode="json") for name, scan in loss_scans.items()}
     configuration = Configuration(
-        run, datasets, groups, classifiers, judged, ensembles, scans, paths, same, raw, ablations, loss_scans
+        *(run, datasets, groups, classifiers, judged, ensembles, scans, paths, same, raw),
+        *(ablations, loss_scans, starts),
     )
     check_turned(configuration, source)
     for name in datasets:

@@ -1,11 +1,11 @@
-"""Which events a classifier has not seen: what is measured with it is measured there."""
+"""Which events a classifier has not seen, where it is measured; and what whoever starts from it is told."""
 
 from collections.abc import Sequence
 
 from jetsmith.configuration.configuration import Configuration
-from jetsmith.configuration.stacked import taught_by
-from jetsmith.configuration.started import learned_from
+from jetsmith.configuration.started import Learned, ReadGroup, Taught, learned
 from jetsmith.hashing import SPLITS
+from jetsmith.specs.classifiers import ClassifierSpec
 
 
 def unseen(run: Configuration, classifier: str, sample: str) -> Sequence[str]:
@@ -14,13 +14,21 @@ def unseen(run: Configuration, classifier: str, sample: str) -> Sequence[str]:
     Seen is also what networks that it starts from, of the run or of a folder, and classifiers whose scores it
     reads, have seen; under any name of a data set (`same_events`), since splits go by the event.
     """
-    leads = {name: (*spec.groups, spec.start_from) for name, spec in run.classifiers.items()}
-    known, samples = run.same_events.datasets, run.run.samples
-    own: set[str] = set()
-    for name in taught_by(classifier, leads):
-        spec = run.classifiers[name]
-        own |= {*samples[spec.sample].datasets}
-        if spec.start_from and spec.start_from not in run.classifiers:
-            of_folder = learned_from(spec.start_from, samples)
-            own |= {dataset for one in of_folder for dataset in one.datasets if dataset in known}
-    return ("test",) if run.same_events.shared(samples[sample].datasets, own) else SPLITS
+    before = learned(classifier, run.classifiers, run.starts, run.run, scores=True)
+    own = {dataset for _, one in before for dataset in one.datasets if dataset in run.datasets}
+    return ("test",) if run.same_events.shared(run.run.samples[sample].datasets, own) else SPLITS
+
+
+def taught(run: Configuration, spec: ClassifierSpec) -> Taught:
+    """What a training of a classifier, such as a point of its scan, teaches.
+
+    Args:
+        run: The run.
+        spec: The classifier as it is trained there.
+    """
+    before = learned(spec.name, run.classifiers, run.starts, run.run, scores=True)
+    trainings = [Learned.of(spec, run.run), *(one for name, one in before if name != spec.name)]
+    return Taught(
+        learned_from=tuple(one for k, one in enumerate(trainings) if one not in trainings[:k]),
+        reads=tuple(ReadGroup.of(inputs, run.groups) for inputs in spec.inputs),
+    )

@@ -8,7 +8,7 @@ from pathlib import Path
 from jetsmith import columns
 from jetsmith.configuration.records import require
 from jetsmith.configuration.same_events import SameEvents
-from jetsmith.configuration.started import learned_from
+from jetsmith.configuration.started import Taught, taught_by
 from jetsmith.errors import refuse
 from jetsmith.specs.classifiers import ClassifierFile, Role
 from jetsmith.specs.features import Inputs
@@ -39,22 +39,6 @@ class Source:
         return tuple(dict.fromkeys((*self.content.inputs, *self.content.side)))
 
 
-def taught_by(name: str, leads: Mapping[str, Collection[str]]) -> list[str]:
-    """A classifier, and all that it has learned from: it starts from their weights, or reads their scores.
-
-    Args:
-        name: Its name.
-        leads: By classifier what it reads and starts from; groups and folders among these lead nowhere.
-    """
-    found, queue = dict[str, None](), [name]
-    while queue:
-        one = queue.pop(0)
-        if one in leads and one not in found:
-            found[one] = None
-            queue += leads[one]
-    return list(found)
-
-
 def check(
     sources: Mapping[str, Source],
     samples: Mapping[str, SampleSpec],
@@ -62,6 +46,7 @@ def check(
     known: Collection[str],
     source: str,
     same: SameEvents,
+    starts: Mapping[str, Taught],
 ) -> None:
     """Names tell classifiers from feature groups; who reads another is where it is scored, none reads itself.
 
@@ -72,6 +57,7 @@ def check(
         known: Names of all taggers and reweighters that have a file.
         source: Name of the run's file.
         same: Which datasets have events in common.
+        starts: Folders that networks start from.
 
     Raises:
         ConfigError: Names file, key, and the names of the circle.
@@ -84,7 +70,7 @@ def check(
             f"{key}.{line}"
             for key, given in (("inputs", reader.content.inputs), ("side", reader.content.side))
             for base in given
-            for line in _reads(name, reader, base, sources, samples, groups, known, same)
+            for line in _reads(name, reader, base, sources, samples, groups, known, same, starts)
         ]
         refuse(reader.path, problems)
     reads = {name: [base for base in s.reads if base in sources] for name, s in sources.items()}
@@ -108,6 +94,7 @@ def _reads(
     groups: Collection[str],
     known: Collection[str],
     same: SameEvents,
+    starts: Mapping[str, Taught],
 ) -> list[str]:
     """What is wrong with an input, or a side column, that is of no feature group, from its name on."""
     if base in groups:
@@ -116,7 +103,7 @@ def _reads(
         where = "<its sample>" if reader.role == "reweighter" else reader.sample
         return [f"{base}: its scores are not made: add `{base}: {where}` to the taggers of the run"]
     if base in sources and reader.role == "reweighter":
-        return [f"{base}: {why}" for why in _reweighs(reader, base, sources, samples, groups, same)]
+        return [f"{base}: {why}" for why in _reweighs(reader, base, sources, samples, groups, same, starts)]
     if base in sources and sources[base].sample != reader.sample:
         return [
             f"{base}: its scores are those of sample `{sources[base].sample}` (taggers.{base} of the "
@@ -132,6 +119,7 @@ def _reweighs(
     samples: Mapping[str, SampleSpec],
     groups: Collection[str],
     same: SameEvents,
+    starts: Mapping[str, Taught],
 ) -> Iterator[str]:
     """A reweighter reads scores of events that the tagger has not seen: those of another sample."""
     base = sources[name]
@@ -148,12 +136,9 @@ def _reweighs(
             "own; set `folds: 0` there"
         )
     leads = {of: (*source.reads, source.content.start_from) for of, source in sources.items()}
-    seen = [(one, samples[sources[one].sample].datasets) for one in taught_by(name, leads)]
-    starts = [sources[one].content.start_from for one, _ in seen]
-    for folder in dict.fromkeys(start for start in starts if start and start not in sources):
-        seen += [(folder, one.datasets) for one in learned_from(folder, samples)]
-    for one, datasets in seen:
-        own = [dataset for dataset in datasets if dataset in same.datasets]
+    for one in taught_by(name, leads | dict.fromkeys(starts, ())):
+        trainings = [samples[sources[one].sample]] if one in sources else starts[one].learned_from
+        own = {dataset for of in trainings for dataset in of.datasets if dataset in same.datasets}
         if both := same.shared(sorted(samples[reader.sample].datasets), own):
             how = "is trained on" if one == name else f"has learned from `{one}`, which is trained on"
             yield (

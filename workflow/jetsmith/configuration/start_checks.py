@@ -1,46 +1,64 @@
 """Networks that start from the weights of others (`start_from`): what they name, and whether it fits."""
 
-import json
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from jetsmith.configuration import started
 from jetsmith.configuration.records import hint
 from jetsmith.configuration.same_events import SameEvents
-from jetsmith.configuration.stacked import Source, taught_by
-from jetsmith.configuration.started import Learned, learned_from
-from jetsmith.errors import refuse
-from jetsmith.specs.classifiers import ClassifierSpec, LossSpec
-from jetsmith.specs.features import Inputs
+from jetsmith.configuration.stacked import Source
+from jetsmith.configuration.started import Learned, ReadGroup, Taught, columns_of, learned
+from jetsmith.errors import ConfigError, refuse
+from jetsmith.specs.classifiers import ClassifierSpec
+from jetsmith.specs.features import ColumnSpec, FeatureGroup
 from jetsmith.specs.run import RunSpec
 from jetsmith.strict import Record
 
-FILES = ("model.keras", "spec.json", "meta.json")  # of a folder of a trained network
+DEFINITION = ("kind", "sort_by", *ColumnSpec.model_fields)  # keys of groups and features that change numbers
 
 
-class _Class(Record, extra="ignore"):
-    name: str
+def read(sources: Mapping[str, Source], known: Sequence[str]) -> dict[str, Taught]:
+    """What the folders say that networks start from.
 
+    Args:
+        sources: Classifiers of the run by name.
+        known: Names of all that have a file.
 
-class _Trained(Record, extra="ignore"):
-    """What is asked of a network's specification."""
-
-    inputs: tuple[Inputs, ...]
-    classes: tuple[_Class, ...]
+    Raises:
+        ConfigError: Names file and key, and what is wrong with a folder.
+    """
+    found = {}
+    for source in sources.values():
+        start = source.content.start_from
+        if not start or start in sources:
+            continue
+        if start in known:
+            problem = "is not trained by this run; add it to its taggers, or name the folder of a model"
+            refuse(source.path, [f"start_from: `{start}` {problem}, such as results/models/…"])
+        try:
+            found[start] = started.read(Path(start))
+        except ConfigError as error:
+            slip = "" if os.path.exists(start) else hint(start, sources)
+            refuse(source.path, [f"start_from: {error}{slip}"])
+    return found
 
 
 def check(
     sources: Mapping[str, Source],
     classifiers: Mapping[str, ClassifierSpec],
-    known: list[str],
+    starts: Mapping[str, Taught],
+    groups: Mapping[str, FeatureGroup],
     run: RunSpec,
     same: SameEvents,
 ) -> None:
-    """Each `start_from` is a network that is trained before, or a folder of one, and reads the same features.
+    """Each `start_from` is a network that is trained before, or one that reads the same features.
 
     Args:
         sources: Classifiers of the run by name.
         classifiers: The same, looked up.
-        known: Names of all that have a file.
+        starts: Folders that they start from.
+        groups: Feature groups by name.
         run: The run.
         same: Which datasets have events in common.
 
@@ -48,14 +66,19 @@ def check(
         ConfigError: Names file and key.
     """
     for name, source in sources.items():
-        if classifiers[name].start_from:
-            if classifiers[name].start_from in sources:
-                refuse(source.path, _of_classifier(name, sources, classifiers))
-            else:
-                refuse(source.path, _of_folder(name, sources, classifiers, known))
-            refuse(source.path, _members(source))
-            refuse(source.path, _loss_scan(source, classifiers))
-            refuse(source.path, _events(classifiers[name], sources, classifiers, run, same))
+        spec = classifiers[name]
+        if not spec.start_from:
+            continue
+        if spec.start_from in sources:
+            refuse(source.path, _of_classifier(name, sources, classifiers))
+            reads = tuple(ReadGroup.of(inputs, groups) for inputs in classifiers[spec.start_from].inputs)
+        else:
+            reads = starts[spec.start_from].reads
+        refuse(source.path, _of_features(spec, reads, groups))
+        refuse(source.path, _members(source))
+        trainings = list(learned(spec.start_from, classifiers, starts, run, scores=False))
+        refuse(source.path, _loss_scan(source, spec, trainings))
+        refuse(source.path, _events(spec, trainings, sources, run, same))
 
 
 def _of_classifier(
@@ -76,14 +99,12 @@ def _of_classifier(
             f"start_from: `{other.name}` is no single network (backend {other.backend}, folds {other.folds}, "
             f"ensemble {sources[other.name].content.ensemble}); name one that is, or the folder of one"
         )
-        return
-    yield from _of_features(spec, other.name, other.inputs)
 
 
 def _events(
     spec: ClassifierSpec,
+    trainings: Sequence[tuple[str, Learned]],
     sources: Mapping[str, Source],
-    classifiers: Mapping[str, ClassifierSpec],
     run: RunSpec,
     same: SameEvents,
 ) -> Iterator[str]:
@@ -93,7 +114,7 @@ def _events(
     """
     readers = [one for one, s in sources.items() if s.role == "tagger" and spec.name in s.reads]
     own = sorted(run.samples[spec.sample].datasets)
-    for one, found in _learned(spec.name, classifiers, run):
+    for one, found in trainings:
         known = [name for name in found.datasets if name in same.datasets]
         both = ", ".join(same.shared(own, known))
         if both and spec.folds:
@@ -110,22 +131,10 @@ def _events(
         elif not found.is_divided_as(run) and (anywhere := same.shared(sorted(same.datasets), known)):
             yield (
                 f"start_from: `{one}` has seen events of {', '.join(anywhere)} that were divided by another "
-                f"`seed` or other `splits` than in this run ({dict(found.divided)}), so that jets which are "
-                f"to judge `{spec.name}` are among them; train it with those of this run, or name one of "
-                "other datasets"
+                f"`seed` or other `splits` than in this run (seed {found.seed}, {dict(found.splits)}), so "
+                f"that jets which are to judge `{spec.name}` are among them; train it with those of this "
+                "run, or name one of other datasets"
             )
-
-
-def _learned(
-    name: str, classifiers: Mapping[str, ClassifierSpec], run: RunSpec
-) -> Iterator[tuple[str, Learned]]:
-    """What those have learned from that a classifier starts from, directly or not; each with its name."""
-    for one in taught_by(name, {of: (found.start_from,) for of, found in classifiers.items()}):
-        if one != name:
-            yield one, Learned(run.samples[classifiers[one].sample].datasets, {})
-        start = classifiers[one].start_from
-        if start and start not in classifiers:
-            yield from ((start, found) for found in learned_from(start, run.samples))
 
 
 def _members(source: Source) -> Iterator[str]:
@@ -139,68 +148,46 @@ def _members(source: Source) -> Iterator[str]:
         )
 
 
-def _loss_scan(source: Source, classifiers: Mapping[str, ClassifierSpec]) -> Iterator[str]:
-    """At weight 0 a loss has taught nothing, neither here nor before."""
-    scan, start = source.content.loss_scan, source.content.start_from
+def _loss_scan(
+    source: Source, spec: ClassifierSpec, trainings: Sequence[tuple[str, Learned]]
+) -> Iterator[str]:
+    """At weight 0 a loss has taught nothing, neither here nor before, by whatever loss."""
+    scan = source.content.loss_scan
     if scan is None:
         return
-    own = source.content.losses[scan.loss]
-    for one in taught_by(start, {of: (found.start_from,) for of, found in classifiers.items()}) or [start]:
-        losses = classifiers[one].losses if one in classifiers else _losses_of(Path(one))
-        if any(of.loss == own.loss and of.weight and _column(of) == _column(own) for of in losses.values()):
+    own = columns_of(spec, scan.loss)
+    for one, found in trainings:
+        if both := [column for column in own if column in found.columns]:
             yield (
-                f"loss_scan: `{one}`, which its trainings start from, has learned by {own.loss} of "
-                f"`{_column(own)}` already, so that none is without it, whatever its weight; start from a "
+                f"loss_scan: `{one}`, which its trainings start from, has learned by a loss of "
+                f"`{', '.join(both)}` already, so that none is without it, whatever its weight; start from a "
                 "network that was trained without"
             )
 
 
-def _column(loss: LossSpec) -> str:
-    return str(loss.options.get("column", ""))
-
-
-def _losses_of(folder: Path) -> dict[str, LossSpec]:
-    """The losses of a network in a folder, by output."""
-    found = json.loads((folder / "spec.json").read_text()).get("losses", {})
-    return {output: LossSpec.model_validate(of) for output, of in found.items()}
-
-
-def _of_folder(
-    name: str,
-    sources: Mapping[str, Source],
-    classifiers: Mapping[str, ClassifierSpec],
-    known: list[str],
+def _of_features(
+    spec: ClassifierSpec, theirs: Sequence[ReadGroup], groups: Mapping[str, FeatureGroup]
 ) -> Iterator[str]:
-    spec = classifiers[name]
-    folder = Path(spec.start_from)
-    if spec.start_from in known:
-        yield (
-            f"start_from: `{spec.start_from}` is not trained by this run; add it to its taggers, or name the "
-            "folder of a model, such as results/models/…"
-        )
-        return
-    if lacking := [file for file in FILES if not (folder / file).is_file()]:
-        folds = " (it has a network a fold, and so no single one)" if (folder / "fold0").is_dir() else ""
-        yield (
-            f"start_from: `{folder}` is no folder of a trained network (results/models/<tagger>): it lacks "
-            f"{', '.join(lacking)}{folds}{hint(spec.start_from, sources)}"
-        )
-        return
-    try:
-        trained = _Trained.model_validate(json.loads((folder / "spec.json").read_text()))
-    except (ValueError, RecursionError):  # of JSON or of the record
-        yield f"start_from: {folder / 'spec.json'}: is no specification of a network; train it again"
-        return
-    yield from _of_features(spec, spec.start_from, trained.inputs)
-
-
-def _of_features(spec: ClassifierSpec, other: str, its: Sequence[Inputs]) -> Iterator[str]:
     """A group that both read in the same number of features has the same ones: no shape would tell."""
-    theirs = {inputs.group: inputs.features for inputs in its}
+    of_name = {group.name: group for group in theirs}
     for inputs in spec.inputs:
-        found = theirs.get(inputs.group, inputs.features)
-        if len(found) == len(inputs.features) and found != inputs.features:
+        ours = ReadGroup.of(inputs, groups)
+        group = of_name.get(inputs.group, ours)
+        if len(group.features) != len(ours.features):
+            continue
+        if (names := [of.name for of in group.features]) != list(inputs.features):
             yield (
-                f"start_from: `{other}` reads of `{inputs.group}` {', '.join(found)}; write the same in "
-                "the same order, which weights go by, or another number of them"
+                f"start_from: `{spec.start_from}` reads of `{ours.name}` {', '.join(names)}; write the same "
+                "in the same order, which weights go by, or another number of them"
             )
+            continue
+        pairs: list[tuple[str, Record, Record]] = [(ours.name, group, ours)]
+        features = zip(group.features, ours.features, strict=True)
+        pairs += [(f"{ours.name}.{now.name}", before, now) for before, now in features]
+        for what, before, now in pairs:
+            for key in [key for key in DEFINITION if getattr(before, key, "") != getattr(now, key, "")][:1]:
+                yield (
+                    f"start_from: `{spec.start_from}` was trained on `{what}` with `{key}: "
+                    f"{getattr(before, key)}`, and config/features/{ours.name}.yaml has `{key}: "
+                    f"{getattr(now, key)}`: weights would read other numbers; train it again"
+                )

@@ -25,11 +25,18 @@ def load(folder: str | Path) -> Any:
     path = Path(folder) / "model.keras"
     try:
         return keras.models.load_model(path, compile=False, safe_mode=True)
-    except MemoryError:
-        raise
     except Exception as error:  # of whatever type Keras, h5py or an engine raises
+        if _is_of_the_machine(error):
+            raise
         reason = (str(error).strip().splitlines() or [""])[0]
         raise InputError(
             f"{path}: cannot be read as a network: {type(error).__name__}: {reason:.200}; train it "
             "again with this version"
         ) from error
+
+
+def _is_of_the_machine(error: Exception) -> bool:
+    """Whether the same file may be read elsewhere: memory, of a GPU too, or the disk ran out or failed."""
+    no_memory = isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError"
+    failed = isinstance(error, OSError) and error.errno is not None
+    return no_memory or failed or "RESOURCE_EXHAUSTED" in str(error)

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +64,6 @@ class Packed:
         split: Name of the split.
         digest: Of all that was written of rows and groups; of what is only in memory, empty.
         order: Digest of whose rows these are, which all folders of a packed split have.
-        divided: Seed and fractions of the splits; of what is only in memory, empty.
     """
 
     groups: Mapping[str, FlatGroup | SequenceGroup]
@@ -77,7 +76,6 @@ class Packed:
     split: str = ""
     digest: str = ""
     order: str = ""
-    divided: Mapping[str, Any] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.label)
@@ -187,7 +185,6 @@ def read_packed(
         split=about["split"],
         digest=hashlib.blake2b(json.dumps(abouts, sort_keys=True).encode(), digest_size=16).hexdigest(),
         order=about["order"],
-        divided=about.get("divided", {}),
     )
     if whole and not np.isfinite(packed.weight).all():
         raise InputError(f"{rows.path / 'weight.npy'}: weights that are not finite; look at the skim")

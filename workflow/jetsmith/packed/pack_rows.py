@@ -55,7 +55,6 @@ def pack_rows(
         "columns": [*packed, "dataset", "fold"],
         "datasets": list(datasets),
         "generators": [generators[name] for name in datasets],
-        "divided": {"seed": packing.seed, "splits": packing.splits.model_dump(mode="json")},
     }
     arrays = {"label": np.int32, "weight": np.float64, "column.dataset": np.int16, "column.fold": np.int8}
     arrays |= {f"column.{name}": kind for name, kind in packed.items()}

@@ -5,6 +5,7 @@ from typing import NamedTuple
 from jetsmith.configuration.compare_checks import against
 from jetsmith.configuration.configuration import Configuration
 from jetsmith.configuration.plotted import plotted
+from jetsmith.configuration.seen import taught
 from jetsmith.specs.classifiers import ComparedSpec, DiscriminantSpec, RecipeSpec, RowsSpec
 from jetsmith.specs.ratios import RatioEntry, RatioSpec
 from jetsmith.specs.run import GatesSpec
@@ -15,11 +16,13 @@ from jetsmith.strict import seen_as
 class Train(NamedTuple):
     """What a model is made from, and which part of the events it does not see (`chosen.Without`).
 
-    `replica` is the seed of a bootstrap replica of the events, that it learns from.
+    `replica` is the seed of a bootstrap replica of the events, that it learns from; `taught` what those are
+    told that start from it (`started.Taught`).
     """
 
     spec: Plain
     seed: int
+    taught: Plain
     without: Plain | None
     replica: int | None
 
@@ -28,7 +31,8 @@ def train(run: Configuration, training: str) -> Train:
     """Stage train: of a classifier, a point of its scan, or a member of its ensemble."""
     found = run.trainings[training]
     without = None if found.half is None else {**found.half._asdict(), "folds": 2}
-    return Train(seen_as(RecipeSpec, found.spec), found.seed, without, found.replica)
+    told = taught(run, found.spec).model_dump(mode="json")
+    return Train(seen_as(RecipeSpec, found.spec), found.seed, told, without, found.replica)
 
 
 class Retrain(NamedTuple):
@@ -36,12 +40,13 @@ class Retrain(NamedTuple):
 
     spec: Plain
     seed: int
+    taught: Plain
 
 
 def retrain(run: Configuration, classifier: str, rung: str) -> Retrain:
     """Stage train, of a point of a scan by halving that was promoted to a rung."""
     spec = run.scans[classifier].in_rung(int(rung), run.classifiers[classifier])
-    return Retrain(seen_as(RecipeSpec, spec), run.run.seed)
+    return Retrain(seen_as(RecipeSpec, spec), run.run.seed, taught(run, spec).model_dump(mode="json"))
 
 
 class Choose(NamedTuple):
