@@ -15,7 +15,7 @@ from jetsmith import plugs
 from jetsmith.classifiers import _onnx_labels, _onnx_within
 from jetsmith.configuration.records import hint
 from jetsmith.specs.classifiers import RecipeSpec
-from jetsmith.specs.features import ColumnGroup, Transform
+from jetsmith.specs.features import DEFINITION, ColumnGroup, Transform
 from jetsmith.strict import Record, Single
 
 if TYPE_CHECKING:
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from jetsmith.packed.rows import Rows
 
 CHECKSUMS, INPUTS, FORMAT = "SHA256SUMS", "inputs.json", 1  # as in `jetsmith.bundle`, which is heavy
-DEFINITION = ("source", "slot", "transform", "clip", "default")  # keys of a feature that change its numbers
 
 
 def _rising(clip: tuple[float, float]) -> tuple[float, float]:

@@ -11,11 +11,11 @@ from jetsmith.configuration.stacked import Source
 from jetsmith.configuration.started import Learned, ReadGroup, Taught, columns_of, learned
 from jetsmith.errors import ConfigError, refuse
 from jetsmith.specs.classifiers import ClassifierSpec
-from jetsmith.specs.features import ColumnSpec, FeatureGroup
+from jetsmith.specs.features import DEFINITION, FeatureGroup
 from jetsmith.specs.run import RunSpec
 from jetsmith.strict import Record
 
-DEFINITION = ("kind", "sort_by", *ColumnSpec.model_fields)  # keys of groups and features that change numbers
+KEYS = ("kind", "sort_by", *DEFINITION)  # of groups and features
 
 
 def read(sources: Mapping[str, Source], known: Sequence[str]) -> dict[str, Taught]:
@@ -185,7 +185,7 @@ def _of_features(
         features = zip(group.features, ours.features, strict=True)
         pairs += [(f"{ours.name}.{now.name}", before, now) for before, now in features]
         for what, before, now in pairs:
-            for key in [key for key in DEFINITION if getattr(before, key, "") != getattr(now, key, "")][:1]:
+            for key in [key for key in KEYS if getattr(before, key, "") != getattr(now, key, "")][:1]:
                 yield (
                     f"start_from: `{spec.start_from}` was trained on `{what}` with `{key}: "
                     f"{getattr(before, key)}`, and config/features/{ours.name}.yaml has `{key}: "

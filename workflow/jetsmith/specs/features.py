@@ -29,6 +29,9 @@ class ColumnSpec(Record):
     clip: tuple[Single, Single] | None = Field(None, description="Smallest and largest value.")
 
 
+DEFINITION = tuple(ColumnSpec.model_fields)  # keys of a feature that change its numbers
+
+
 class FeatureSpec(ColumnSpec):
     """One named input."""
 
