@@ -19,6 +19,7 @@ from jetsmith.strict import Record
 from jetsmith.texts import count, doubts_text, interval, interval_text, label_text, share, split_text
 
 INSIDE = 10  # lines of a legend within the frame; of more it would hide the curves, and stands below
+STACKED = 0.35  # of a line more that errors above each other take
 LETTERS, LETTERS_BELOW = 40, 30  # of a title in a line of a legend, in one column and in two
 BELOW_SIZE, BELOW_LINE = 8.5, 0.025  # of letters below, and the height of a line over the width of the figure
 ROUNDED = 0.999  # numbers of the curve have a few digits
@@ -233,7 +234,7 @@ def draw(numbers: RocNumbers, style: PlotSpec) -> Figure:
             _draw_curve(main, curve, title, looks.line_style(index), signs)
             for axes in lower:
                 _draw_ratio(axes, curve, looks.line_style(index))
-        _dress(main, numbers, signs, 0 if below else n_lines)
+        _dress(main, numbers, signs, 0.0 if below else n_lines + STACKED * sum("$^{" in of for of in titles))
         if below:
             handles, texts = main.get_legend_handles_labels()
             figure.legend(
@@ -300,14 +301,14 @@ def legend_text(curve: Curve, letters: int = LETTERS) -> str:
     return f"{title} (AUC {area['text']}{ends})"
 
 
-def _dress(axes: Axes, numbers: RocNumbers, signs: Mapping[str, str], n_lines: int) -> None:
+def _dress(axes: Axes, numbers: RocNumbers, signs: Mapping[str, str], n_lines: float) -> None:
     """Axes, legends and room for `n_lines` of titles; 0 where these stand elsewhere."""
     lowest = min(curve.mistag[0] for curve in numbers.curves)
     start = min(curve.signal_efficiency[0] for curve in numbers.curves)
     left = min(float(np.floor(start * 10)) / 10, 0.5)
     bottom = 10 ** np.floor(np.log10(0.9 * min(lowest, 0.09)))
     # Head room above 1 for the legend: the curves end in the upper right corner.
-    top = (1 / bottom) ** (0.1 + 0.081 * n_lines)
+    top = (1 / bottom) ** (0.1 + 0.09 * n_lines)
     axes.set(
         yscale="log",
         ylim=(bottom, top),
