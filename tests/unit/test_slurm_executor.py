@@ -328,17 +328,18 @@ def test_what_never_starts_is_cancelled(executor, slurm, reason):
 def test_what_lasts_long_is_told_once(executor, slurm, monkeypatch, line):
     """After an hour, with number and reason, one job for all; a queue that is full is not told of."""
     ours = importlib.import_module("snakemake_executor_plugin_jetsmith_slurm.executor")
+    clock = SimpleNamespace(now=0.0, monotonic=lambda: clock.now)  # nobody waits for an hour here
+    monkeypatch.setattr(ours, "time", clock)
     info = running(executor, slurm, Job("skim"))
     slurm.said.clear()
     slurm.answers("squeue", f"17|{line}|\n")
     poll(executor, info)
-    assert slurm.said == []
     other = replace(info, external_jobid="18")
-    slurm.answers("squeue", f"17|{line}|\\n18|{line}|\\n")
+    slurm.answers("squeue", f"17|{line}|\n18|{line}|\n")
+    clock.now = 3599.0
     poll(executor, info, other)
-    monkeypatch.setattr(ours, "LONG_S", 0.5)
-    time.sleep(0.6)
-    for _ in range(2):
+    assert slurm.said == []
+    for clock.now in (3601.0, 3602.0, 7199.0):  # the other one has waited for less than an hour, then as long
         poll(executor, info, other)
     (text,) = slurm.said
     assert text.startswith("Slurm job 17 of rule skim, and maybe others, waits")
