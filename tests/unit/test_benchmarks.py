@@ -3,6 +3,7 @@
 import json
 import math
 import sys
+import time
 
 import pytest
 
@@ -107,9 +108,10 @@ def test_processes_begin_together():
         "import sys, time; print('hi', flush=True); sys.stdin.readline(); print('{\"t\":', time.time(), '}')"
     )
     waiting = [_harness.start([sys.executable, "-c", code], waits=True) for _ in range(2)]
+    time.sleep(0.1)
+    before = time.time()
     _harness.go(waiting)
-    times = [process.finish().said["t"] for process in waiting]
-    assert abs(times[0] - times[1]) < 0.5
+    assert min(process.finish().said["t"] for process in waiting) >= before
 
 
 def test_ratios_are_medians_of_pairs():

@@ -134,7 +134,7 @@ def poll(executor, *infos):
 
 def wait_for(condition):
     """For what the threads that submit do."""
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.02)
@@ -212,7 +212,7 @@ def test_the_jobs_of_an_array_one_by_one(executor, slurm):
     executor.run_array_jobs(jobs)
     wait_for(lambda: len(slurm.calls("sbatch")) >= 2)
     slurm.answers("sbatch", "17\n")
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while len(executor.submitted) < 2:
         assert time.monotonic() < deadline
         poll(executor)

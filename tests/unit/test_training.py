@@ -1,5 +1,6 @@
 """Protects training with trees and stored scores: classes, weights, folds, stops, resumed runs."""
 
+import contextlib
 import hashlib
 import json
 import os
@@ -10,6 +11,7 @@ import sys
 import time
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -723,25 +725,34 @@ def test_stored_scores_train_nothing(sample: Path, tmp_path: Path) -> None:
 
 
 HOLDER = """
-import sys, time
+import sys
 from dataclasses import replace
 from pathlib import Path
 from jetsmith import training
 with training.alone(Path(sys.argv[1])):
     print("held", flush=True)
-    time.sleep(float(sys.argv[2]))
+    sys.stdin.read()
 """
 
 
-def test_one_process_at_a_time(tmp_path, capfd):
-    """A job that a killed run has left trains on: its successor waits."""
-    output = tmp_path / "models" / "one"
+@contextlib.contextmanager
+def held(output):
+    """Another process that trains, until its standard input is closed."""
     with subprocess.Popen(
-        [sys.executable, "-c", HOLDER, output, "1.5"], stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", HOLDER, output], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as holder:
         assert holder.stdout.readline() == "held\n"
+        yield holder
+
+
+def test_one_process_at_a_time(tmp_path, monkeypatch, capfd):
+    """A job that a killed run has left trains on: its successor waits."""
+    output = tmp_path / "models" / "one"
+    with held(output) as holder:
+        clock = SimpleNamespace(monotonic=time.monotonic, sleep=lambda s: holder.stdin.close())
+        monkeypatch.setattr(training, "time", clock)  # the other one ends while this one waits
         with training.alone(output):
-            assert holder.wait(10) == 0
+            assert holder.wait(60) == 0
     assert "another process trains" in capfd.readouterr().err
 
 
@@ -761,13 +772,9 @@ def test_a_process_that_does_not_end(tmp_path, monkeypatch):
     """Waiting has an end, and the message says what to do."""
     monkeypatch.setattr(training, "LOCK_WAIT_S", 1.0)
     output = tmp_path / "one"
-    with subprocess.Popen(
-        [sys.executable, "-c", HOLDER, output, "60"], stdout=subprocess.PIPE, text=True
-    ) as holder:
-        assert holder.stdout.readline() == "held\n"
-        with pytest.raises(InputError, match=r"has been training .* end it"), training.alone(output):
-            pass
-        holder.kill()
+    said = pytest.raises(InputError, match=r"has been training .* end it")
+    with held(output), said, training.alone(output):
+        pass
 
 
 def test_the_first_rows_level_the_others_too() -> None:
