@@ -138,6 +138,13 @@ def say(place: Path, about: dict[str, Any]) -> None:
         (("groups", 0, "features", 0, "slot"), -1, "`groups.0.features.0.slot`: "),
         (("groups", 0, "features", 0, "default"), float("inf"), "`groups.0.features.0.default`: "),
         (("groups", 0, "features", 0, "meaning"), 5, "`groups.0.features.0.meaning`: "),
+        (("classes", 1), lambda about: about["classes"][0], "`classes`: Value error, "),
+        (("groups", 1), lambda about: about["groups"][0], "`groups`: Value error, "),
+        (
+            ("groups", 1, "features", 1),
+            lambda about: about["groups"][1]["features"][0],
+            "`groups.1.features`: Value error, ",
+        ),
         (("groups", 1, "length"), -3, "`groups.1.length`: "),
         (("groups", 1, "length"), 0, "`groups.1.length`: Value error, a sequence needs `length` > 0"),
         (
@@ -160,7 +167,7 @@ def test_inputs_of_another_kind_are_named(
     about = content = json.loads((place / "inputs.json").read_text())
     for key in keys[:-1]:
         content = content[key]
-    content[keys[-1]] = value
+    content[keys[-1]] = value(about) if callable(value) else value  # a second one of a name
     if value is None:
         del content[keys[-1]]
     say(place, about)

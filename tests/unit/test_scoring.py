@@ -144,6 +144,24 @@ def test_a_model_that_gives_no_numbers_stops(
     assert not (tmp_path / "scores.parquet").exists()
 
 
+def test_a_network_that_estimates_no_numbers_stops(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Figures would leave the jet out, and others would read it."""
+    losses = {"heavy": LossSpec(loss="regression", options={"column": "mass"})}
+    spec = make_spec("keras", losses=losses, side=make_spec("keras").inputs[:1])
+    packed = write_sample(tmp_path / "packed", 100)
+    backend = find_backend("keras")
+    monkeypatch.setattr(applied, "require_same", lambda *of: None)
+    io.write_json(tmp_path / "meta.json", {})
+    monkeypatch.setattr(backend, "predict", lambda spec, model, rows, n: np.full((len(rows), 3), 1 / 3))
+    given = np.zeros((250, 1), np.float32)
+    monkeypatch.setattr(backend, "estimate", lambda *of: given)
+    score(spec, tmp_path, packed, tmp_path / "scores.parquet")
+    assert "estimate_heavy" in io.read_rows(tmp_path / "scores.parquet").fields
+    given[7] = np.inf
+    with pytest.raises(InputError, match=r"1 of 250 rows a number `estimate_heavy` that is none"):
+        score(spec, tmp_path, packed, tmp_path / "scores.parquet")
+
+
 def test_a_model_of_another_specification_is_refused(tmp_path: Path) -> None:
     """The wrong checkpoint is never scored in silence."""
     packed = write_sample(tmp_path / "packed", 60)

@@ -491,6 +491,25 @@ def test_verify_knows_where_networks_speak(tmp_path, folder):
     assert not verify.same(*places, 0.0, results)
 
 
+@pytest.mark.parametrize("name", ["hepdata/roc.yaml", "bundles/dl1/README.md"])
+def test_verify_reads_the_numbers_of_texts(tmp_path, name):
+    """Tables for HEPData and cards of bundles: the same words, and numbers that are near."""
+    results = tmp_path / "1", tmp_path / "2"
+    first, second = (top / name for top in results)
+    for path in (first, second):
+        path.parent.mkdir(parents=True)
+    first.write_text("- {value: 0.93110, low: -1.0e-05}\n")
+    for text, expected in (
+        ("- {value: 0.93112, low: -1.2e-05}\n", True),
+        ("- {value: 0.93210, low: -1.0e-05}\n", False),
+        ("- {value: 0.93110, high: -1.0e-05}\n", False),
+        ("- {value: 0.93110}\n", False),
+    ):
+        second.write_text(text)
+        assert verify.same(first, second, verify.TOLERANCE, results) == expected
+        assert not verify.same(first, second, 0.0, results)
+
+
 @pytest.mark.parametrize("top", ["comparison", "packed", "run/models/a"])
 @pytest.mark.parametrize("name", ["skim/a.json", "skim/models/a.json", "inspect/packed/a.json"])
 def test_verify_asks_the_stage_alone_who_speaks(tmp_path, top, name):

@@ -161,6 +161,12 @@ def _estimates(
     if not of:
         return {}
     found = applied.estimates(spec, backend, model, rows, threads)
+    for name, values in found.items():
+        if bad := int((~np.isfinite(values)).sum()):
+            raise InputError(
+                f"{spec.name}: {model} gives {bad:,} of {len(rows):,} rows a number `{name}` that is none; "
+                "train it again"
+            )
     beside = sides.of_rows(spec, parts, [np.ones(len(part), bool) for part in parts])
     read = dict.fromkeys(name for options in of.values() for name in options.columns())
     return found | {estimates.side(name): beside[name] for name in read}

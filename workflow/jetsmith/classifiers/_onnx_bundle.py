@@ -32,6 +32,17 @@ def _rising(clip: tuple[float, float]) -> tuple[float, float]:
     return clip
 
 
+def _each_once(entries: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Of two inputs of one name, or two classes, one would be read for both."""
+    names = [getattr(entry, "group", getattr(entry, "name", entry)) for entry in entries]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise ValueError(f"{', '.join(twice)} twice")
+    return entries
+
+
+EachOnce = AfterValidator(_each_once)
+
+
 class _Feature(Record, extra="ignore"):
     """An input, as inputs.json has it (`jetsmith.bundle_inputs.Feature`)."""
 
@@ -53,7 +64,7 @@ class _Group(Record, extra="ignore"):
     kind: Literal["flat", "sequence"]
     length: int = Field(ge=0)
     sorted_by: str
-    features: tuple[_Feature, ...] = Field(min_length=1)
+    features: Annotated[tuple[_Feature, ...], EachOnce] = Field(min_length=1)
 
     @field_validator("length")
     @classmethod
@@ -67,9 +78,9 @@ class _Said(Record, extra="ignore"):
     """What inputs.json has to say of a tagger; later versions may say more."""
 
     tagger: str
-    classes: tuple[str, ...] = Field(min_length=2)
+    classes: Annotated[tuple[str, ...], EachOnce] = Field(min_length=2)
     discriminants: dict[str, Any]
-    groups: tuple[_Group, ...] = Field(min_length=1)
+    groups: Annotated[tuple[_Group, ...], EachOnce] = Field(min_length=1)
 
 
 def checksums(options: "Options") -> Path:

@@ -114,7 +114,7 @@ def plot_discriminant(
 def compute(spec: ClassifierSpec, jets: ScoredJets, thresholds: Sequence[Threshold]) -> DiscriminantNumbers:
     """Histograms of signal and backgrounds; fewer bins where jets are few."""
     classes = evaluated(spec)
-    known = [(c, found) for c in classes if (found := jets.of(c)).weight.sum() > 0]
+    there = known = [(c, found) for c in classes if (found := jets.of(c)).weight.sum() > 0]
     form = spec.discriminant.form if spec.discriminant is not None else "ratio"
     scores = [tagged for _, found in known if len(tagged := _tagged(found.discriminant))]
     known = known if scores else []
@@ -122,6 +122,7 @@ def compute(spec: ClassifierSpec, jets: ScoredJets, thresholds: Sequence[Thresho
     shapes = tuple(_shape(c, found, edges) for c, found in known)
     if not any(share > 0 for shape in shapes for share in shape.fraction):  # of all that was tagged
         known, shapes = [], ()
+    or_none = ", or none that were tagged" if there else ""
     return DiscriminantNumbers(
         tagger=spec.judgement,
         title=spec.title,
@@ -131,8 +132,10 @@ def compute(spec: ClassifierSpec, jets: ScoredJets, thresholds: Sequence[Thresho
         edges=digits(edges),
         shapes=shapes,
         thresholds=tuple(thresholds),
-        lacking=tuple(c.label for c in classes if c not in [one for one, _ in known]),
-        message="" if known else f"No jets of the classes that are evaluated ({split_text(spec.folds)})",
+        lacking=tuple(c.label for c in classes if c not in [one for one, _ in there]),
+        message=""
+        if known
+        else f"No jets of the classes that are evaluated{or_none} ({split_text(spec.folds)})",
     )
 
 

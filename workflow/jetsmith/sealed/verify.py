@@ -7,6 +7,7 @@ away and made again by Snakemake, and each is compared with what it stands for.
 import json
 import os
 import random
+import re
 import shutil
 import subprocess
 import sys
@@ -32,13 +33,16 @@ TOLERANCE = 1e-4
 """Largest difference of numbers that a network has made on another machine, relative or absolute."""
 FROM_NETWORKS = (
     "models", "scores", "weights", "closure", "explain", "moves", "ablation", "loss_scans", "calibration",
-    "learned", "scale_factors", "bundles", "plots", "comparison",
+    "learned", "scale_factors", "bundles", "plots", "comparison", "hepdata",
 )  # fmt: skip
 """Folders whose numbers may come from a network: bit for bit on the same machine alone. So may scores that
 are packed for another tagger."""
 SUMS = "SHA256SUMS"
 """Of a bundle: checksums of files that are compared themselves."""
 ARRAYS = (".npy", ".npz")
+TEXTS = (".yaml", ".md")
+"""Tables for HEPData and cards of bundles: words that are the same, and numbers."""
+NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:e[-+]?\d+)?")
 DRAWN = (".pdf", ".png", ".html")
 """Files that show numbers of others, with a date."""
 
@@ -221,6 +225,8 @@ def _same(path: Path, other: Path, tolerance: float, folders: tuple[Path, Path] 
             texts = [_from(folder, text) for folder, text in zip(folders, texts, strict=True)]
         left, right = (_without_times(json.loads(text)) for text in texts)
         return _near(left, right, near)
+    if near and path.suffix in TEXTS:
+        return _near_text(path.read_text(), other.read_text(), near)
     if path.suffix in DRAWN:  # drawn from the numbers beside them, with the date
         return path.with_suffix(".json").is_file() or path.suffix == ".html"
     if path.suffix == ".parquet":
@@ -326,6 +332,13 @@ def _near(left: Any, right: Any, near: float) -> bool:
     if isinstance(left, float) and isinstance(right, float):
         return _close(np.float64(left), np.float64(right), near)
     return bool(left == right)
+
+
+def _near_text(left: str, right: str, near: float) -> bool:
+    if NUMBER.split(left) != NUMBER.split(right):
+        return False
+    pairs = zip(NUMBER.findall(left), NUMBER.findall(right), strict=True)
+    return all(a == b or _close(np.float64(a), np.float64(b), near) for a, b in pairs)
 
 
 def _unlink_ledger(results: Path, again: Path) -> None:
