@@ -63,7 +63,7 @@ class EfficiencyNumbers(looks.Numbers):
         """Bins, bars and arrows."""
         return (
             "Efficiency of each working point in bins of transverse momentum, "
-            f"{split_text(self.folds)}. "
+            f"{split_text(self.folds)}. Classes are by truth; a correction file may count by hadron flavour. "
             "Bars are 68.3% intervals; an arrow is the upper end of one where no jet passes, or jets that "
             "together weigh less than half a one. Jets beyond the bins count in the end bins."
             + doubts_text({points.working_point: points.doubt for points in self.points})
