@@ -96,16 +96,26 @@ def scale_factors(path: Path) -> Path:
     return write(path, fixed("tag_comb", (4, 5), SHIFTS), fixed("tag_incl", (0,), plain), thresholds("tag"))
 
 
-def efficiencies(path: Path, values: Mapping[tuple[str, int], tuple[float, float]] = EFFICIENCIES) -> Path:
-    """`mc_eff`, with flavours outside of working points and a range of its own, and `mc_wp_values`."""
+def efficiency(name: str, values: Mapping[tuple[str, int], Sequence[float]]) -> dict[str, Any]:
+    """With flavours outside of working points, and a range of its own."""
     by_flavour: dict[int, dict[str, Any]] = {}
     for (point, flavour), row in values.items():
         bins = binning("pt", [30.0, 100.0, 500.0], row)
         by_flavour.setdefault(flavour, {})[point] = binning("abseta", [0.0, 2.4], [bins], "error")
     data = category("flavor", {f: category("working_point", points) for f, points in by_flavour.items()})
-    return write(
-        path, correction("mc_eff", ["flavor", "working_point", "abseta", "pt"], data), thresholds("mc")
-    )
+    return correction(name, ["flavor", "working_point", "abseta", "pt"], data)
+
+
+def efficiencies(
+    path: Path, values: Mapping[tuple[str, int], tuple[float, float]] = EFFICIENCIES, error: float = 0.0
+) -> Path:
+    """`mc_eff`, where there is an error with the ends of its intervals, and `mc_wp_values`."""
+    ends = {"mc_eff": 0.0} | ({"mc_eff_low": -error, "mc_eff_high": error} if error else {})
+    found = [
+        efficiency(name, {key: [min(max(x + shift, 0), 1) for x in row] for key, row in values.items()})
+        for name, shift in ends.items()
+    ]
+    return write(path, *found, thresholds("mc"))
 
 
 def shape(path: Path) -> Path:

@@ -45,7 +45,7 @@ def fixed(
         events: Of jets.
         points: The loosest first.
         moved: `heavy` or `light`, varied by
-        which: a systematic.
+        which: a systematic, or an end of the efficiencies, `eff_high` or `eff_low`.
         by_tracks: Efficiency at a point, of a flavour and tracks; None where it is that of the file. |eta|
             then ends where scale factors do, and tracks at 20.
     """
@@ -71,12 +71,13 @@ def fixed(
             for i, point in enumerate(points):
                 at = point, flavour, abseta, clamped(pt, low, high)
                 ratio = factor_of.evaluate("central", *at)
-                if moved == group:
+                map_of = maps[f"mc_{which}" if moved == group and which.startswith("eff_") else "mc_eff"]
+                if moved == group and not which.startswith("eff_"):
                     ratio = moved_factor(ratio, factor_of.evaluate(which, *at), beyond)
                 if by_tracks:
                     efficiency = by_tracks(point, flavour, *tracks)
                 else:
-                    efficiency = maps["mc_eff"].evaluate(flavour, point, abseta, clamped(pt, 30, 500))
+                    efficiency = map_of.evaluate(flavour, point, abseta, clamped(pt, 30, 500))
                 if i == n_passed - 1:
                     above, ratio_above = efficiency, ratio
                 if i == n_passed:

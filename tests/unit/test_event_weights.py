@@ -32,12 +32,15 @@ YEARS = (
     "btag_light_correlated",
     "btag_light_uncorrelated_2018",
 )
+EFFICIENCY = ("btag_heavy_efficiency_2018", "btag_light_efficiency_2018")
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Scale factors, efficiencies and a shape."""
-    return files.all_of(tmp_path_factory.mktemp("corrections"))
+    """Scale factors, efficiencies with their errors, and a shape."""
+    folder = files.all_of(tmp_path_factory.mktemp("corrections"))
+    files.efficiencies(folder / "eff.json", error=0.06)
+    return folder
 
 
 def fixed(folder: Path, points: str | Sequence[str] = ("L", "M", "T"), **more: Any) -> FixedWorkingPoints:
@@ -81,17 +84,22 @@ def test_fixed_points_are_those_of_a_slow_loop(
 ) -> None:
     """Nominal, each source in both directions, and the account, at the edges of bins and beside thresholds.
 
+    Errors of efficiencies move those of all points and of both, so that some jets are there at one end alone.
+
     Events without jets first, last and in a row have weight 1: sums of slices must not slip to the next.
     """
-    found = fixed(folder, points[::-1])(*lists(events))
+    weigh = fixed(folder, points[::-1], efficiency_errors=True)
+    found = weigh(*lists(events))
     expected, of_jets, counts = slow.fixed(folder, events, points)
     np.testing.assert_allclose(found.nominal, expected, rtol=1e-9, atol=1e-12)
     negative = np.array(of_jets) < 0
-    assert tuple(found.up) == tuple(found.down) == YEARS
-    for source in YEARS:
+    sources = (*YEARS[:2], EFFICIENCY[0], *YEARS[2:], EFFICIENCY[1])
+    assert tuple(found.up) == tuple(found.down) == weigh.sources == sources
+    for source in sources:
         _, group, kind, *_ = source.split("_")
-        for direction, weights in (("up", found.up), ("down", found.down)):
-            varied, of_jets, _ = slow.fixed(folder, events, points, group, f"{direction}_{kind}")
+        for direction, end, weights in (("up", "high", found.up), ("down", "low", found.down)):
+            which = f"eff_{end}" if kind == "efficiency" else f"{direction}_{kind}"
+            varied, of_jets, _ = slow.fixed(folder, events, points, group, which)
             np.testing.assert_allclose(weights[source], varied, rtol=1e-9, atol=1e-12)
             negative |= np.array(of_jets) < 0
     counts["n_negative"] = int(negative.sum())
@@ -307,7 +315,9 @@ def test_files_of_calibrate_serve(tmp_path: Path) -> None:
     thresholds = {point: made["deepcsv_wp_values"].evaluate(point) for point in POINTS}
     factors = files.fixed("tag_comb", (4, 5), {"": 0.1}), files.fixed("tag_incl", (0,), {"": 0.1})
     sf = files.write(tmp_path / "sf.json", *factors, files.thresholds("tag", thresholds))
-    weigh = FixedWorkingPoints(sf, efficiencies, "tag", list(POINTS), "2018", uncertainties="total")
+    weigh = FixedWorkingPoints(
+        sf, efficiencies, "tag", list(POINTS), "2018", uncertainties="total", efficiency_errors=True
+    )
     label, weight, pt, eta, score = (
         table[name][table["split"] == 3]
         for name in ("label", "weight", "jet_pt_gev", "jet_eta", "discriminant")
@@ -316,6 +326,8 @@ def test_files_of_calibrate_serve(tmp_path: Path) -> None:
     found = weigh(*(x[:, None] for x in (pt, eta, flavour, score)))
     assert found.counts["n_outside_abseta"] == found.counts["n_impossible"] == 0
     assert found.counts["n_jets"] == len(pt) > 10_000
+    of_errors = [ends.pop(name) for ends in (found.up, found.down) for name in EFFICIENCY]
+    assert all(0 < abs(np.average(w / found.nominal - 1, weights=weight)) < 0.02 for w in of_errors)
     for weights in (found.nominal, *found.up.values(), *found.down.values()):
         assert (weight * weights).sum() == pytest.approx(weight.sum(), rel=1e-3)  # factors vary within bins
     passed = (flavour == 5) & (score >= thresholds["L"])
@@ -338,7 +350,9 @@ def test_negative_factors_of_a_shape_are_counted(tmp_path: Path) -> None:
 def test_workers_get_copies(folder: Path) -> None:
     """With all that was asked for, made as a pickle is, as coffea's and Dask's workers need it."""
     events = lists([[(5.0, 0.5, 15, 0.5), (900.0, 0.5, 5, 0.2)]])
-    points = fixed(folder, "T", uncertainties="breakdown", flavours_as={15: 4}, beyond_pt=3.0)
+    points = fixed(
+        folder, "T", uncertainties="breakdown", flavours_as={15: 4}, beyond_pt=3.0, efficiency_errors=True
+    )
     shape = Shape(folder / "shape.json", "tag", "2016preVFP", flavours_as={15: 4}, beyond_pt=3.0)
     for weigh in (points, shape):
         assert pickle.dumps(weigh)

@@ -49,6 +49,10 @@ def fixed(folder: Path, **more: Any) -> FixedWorkingPoints:
         ({"working_points": []}, r"working points: none; name each once, and at least one"),
         ({"year": ""}, r"year: is empty; name it, such as 2018"),
         ({"uncertainties": "all"}, r"uncertainties: all; there are years, total, breakdown"),
+        (
+            {"efficiency_errors": True},
+            r"eff\.json: has no correction mc_eff_high; it has mc_eff, mc_wp_values",
+        ),
         ({"efficiency": "data"}, r"eff\.json: has no correction data_eff; it has mc_eff, mc_wp_values"),
         ({"efficiencies": "nowhere.json"}, r"nowhere\.json: is no file of correctionlib: .*No such file"),
     ],

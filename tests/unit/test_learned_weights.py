@@ -171,6 +171,23 @@ def test_they_are_those_of_a_slow_loop(
     assert {name: n for name, n in found.counts.items() if n} == {name: n for name, n in counts.items() if n}
 
 
+def test_their_errors_are_sources(folder: Path) -> None:
+    """Where it is asked for, up and down by what the network has for its error: 1% of each efficiency."""
+    found = learned(folder, efficiency_errors=True)(*lists(GAPS))
+    own = as_learned(folder)
+    for group in ("heavy", "light"):
+        for factor, weights in ((1.01, found.up), (0.99, found.down)):
+            by = {flavour: factor if (flavour == 0) == (group == "light") else 1.0 for flavour in SHIFT}
+
+            def moved(point: str, flavour: int, tracks: float, by: dict[int, float] = by) -> float:
+                return min(own(point, flavour, tracks) * by[flavour], 1.0)
+
+            expected, *_ = slow.fixed(folder, GAPS, ("L", "M"), by_tracks=moved)
+            given = weights[f"btag_{group}_efficiency_2018"]
+            np.testing.assert_allclose(given, expected, rtol=1e-5)
+            assert (given != found.nominal).any()
+
+
 def factors(path: Path, value: float, shift: float = 0.0) -> Path:
     """Scale factors that are one number for all jets at each point."""
     axes = ["systematic", "working_point", "flavor", "abseta", "pt"]

@@ -10,9 +10,10 @@ from jetsmith.errors import InputError
 from jetsmith.event_weights.corrections import Correction, Ends, beyond, corrections_of, pick
 from jetsmith.event_weights.jets import Jets
 from jetsmith.event_weights.learned import LearnedEfficiencies, columns_of
-from jetsmith.event_weights.points import only_efficiency, ranges, thresholds_in
+from jetsmith.event_weights.points import CENTRAL, only_efficiency, ranges, thresholds_in
 from jetsmith.event_weights.weights import Array
 
+UP, DOWN = "up", "down"
 AXES = ("working_point", "flavor", "abseta", "pt")
 Columns = Mapping[str, Mapping[str, Any]]
 """Features of all jets that were given, by group and name."""
@@ -41,20 +42,28 @@ class Efficiencies(Protocol):
         """What `of` reads of features, which are given as those of jets are; an InputError if they misfit."""
         ...
 
-    def of(self, jets: Jets, columns: Columns) -> tuple[At, dict[str, Array]]:
-        """Their efficiencies, and by count which jets lie beyond what these are of."""
+    def of(self, jets: Jets, columns: Columns) -> tuple[dict[str, At], dict[str, Array]]:
+        """Their efficiencies, and by count which jets lie beyond what these are of.
+
+        `central`, and where errors were asked for also `up` and `down`, the ends of statistical intervals.
+        """
         ...
 
 
 class Binned:
     """Those of a file of correctionlib, by flavour, |eta| and pt, which beyond its range is at its end."""
 
-    def __init__(self, path: str | Path, name: str | None, points: Sequence[str]) -> None:
-        """Of `<name>_eff`; arguments as of `FixedWorkingPoints`."""
+    def __init__(self, path: str | Path, name: str | None, points: Sequence[str], errors: bool) -> None:
+        """Of `<name>_eff`, with `errors` also `<name>_eff_low` and `_high`; as of `FixedWorkingPoints`."""
         maps = corrections_of(path)
         name = name or only_efficiency(maps, path)
-        self._map: Correction = pick(maps, path, f"{name}_eff", AXES)
-        self._map.check("working_point", points)
+        names = {CENTRAL: f"{name}_eff"}
+        if errors:
+            names |= {UP: f"{name}_eff_high", DOWN: f"{name}_eff_low"}
+        self._maps = {end: pick(maps, path, one, AXES) for end, one in names.items()}
+        for one in self._maps.values():
+            one.check("working_point", points)
+        self._map: Correction = self._maps[CENTRAL]
         self._pt = ranges(self._map, [{"working_point": point} for point in points])
         self.where, self.named = self._map.where, f"{name}_wp_values"
         self.abseta: Ends = self._map.ends("abseta")
@@ -69,23 +78,25 @@ class Binned:
             raise InputError(f"features: {self.where} is in bins of pt and |eta|, and reads no others")
         return {}
 
-    def of(self, jets: Jets, columns: Columns) -> tuple[At, dict[str, Array]]:
+    def of(self, jets: Jets, columns: Columns) -> tuple[dict[str, At], dict[str, Array]]:
         """Of bins, at the nearest end of their range."""
         pt, beyond_mask = beyond(jets.pt, jets.flavour, self._pt)
 
-        def at(point: str, rows: Array) -> Array:
-            flavour, abseta = jets.flavour[rows], jets.abseta[rows]
-            return self._map(working_point=point, flavor=flavour, abseta=abseta, pt=pt[rows])
+        def of_map(found: Correction) -> At:
+            return lambda point, rows: found(
+                working_point=point, flavor=jets.flavour[rows], abseta=jets.abseta[rows], pt=pt[rows]
+            )
 
-        return at, {"n_pt_beyond_efficiencies": beyond_mask}
+        by_end = {end: of_map(found) for end, found in self._maps.items()}
+        return by_end, {"n_pt_beyond_efficiencies": beyond_mask}
 
 
 class Learned:
     """Those of a network, by its features, which beyond what was learned from are at its end."""
 
-    def __init__(self, learned: LearnedEfficiencies, points: Sequence[str]) -> None:
+    def __init__(self, learned: LearnedEfficiencies, points: Sequence[str], errors: bool) -> None:
         """Of a file that has all of the points."""
-        self._learned = learned
+        self._learned, self._signs = learned, {CENTRAL: 0} | ({UP: 1, DOWN: -1} if errors else {})
         self.where = self.named = f"learned efficiencies {learned.about['learned']}"
         self.abseta: Ends = (-np.inf, np.inf)
         self.flavours = frozenset(learned.flavours)
@@ -105,13 +116,17 @@ class Learned:
             raise InputError(f"features: {self.where} needs {wanted}; give them by group and name")
         return columns_of(self._learned.inputs, features, jets.lengths, "pt")
 
-    def of(self, jets: Jets, columns: Columns) -> tuple[At, dict[str, Array]]:
+    def of(self, jets: Jets, columns: Columns) -> tuple[dict[str, At], dict[str, Array]]:
         """Of the jets with these features."""
         given = {
             group: {name: column[jets.row] for name, column in of.items()} for group, of in columns.items()
         }
         found = self._learned(jets.flavour, given)
-        return (
-            lambda point, rows: np.asarray(found.efficiency[point])[rows],
-            {"n_features_beyond_efficiencies": np.asarray(found.beyond)},
-        )
+
+        def moved(sign: int) -> At:
+            return lambda point, rows: np.clip(
+                np.asarray(found.efficiency[point])[rows] + sign * np.asarray(found.error[point])[rows], 0, 1
+            )
+
+        by_end = {end: moved(sign) for end, sign in self._signs.items()}
+        return by_end, {"n_features_beyond_efficiencies": np.asarray(found.beyond)}

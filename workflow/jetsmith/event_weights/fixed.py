@@ -10,7 +10,7 @@ import numpy as np
 from jetsmith.cuts import passes
 from jetsmith.errors import InputError
 from jetsmith.event_weights.corrections import beyond, corrections_of, inside, pick
-from jetsmith.event_weights.efficiencies import AXES, At, Binned, Columns, Efficiencies, Learned
+from jetsmith.event_weights.efficiencies import AXES, DOWN, UP, At, Binned, Columns, Efficiencies, Learned
 from jetsmith.event_weights.jets import Jets, count, read, refuse_others
 from jetsmith.event_weights.learned import LearnedEfficiencies
 from jetsmith.event_weights.points import (
@@ -62,6 +62,7 @@ class FixedWorkingPoints:
         flavours_as: Mapping[int, int] | None = None,
         as_simulated: Collection[int] = (),
         beyond_pt: float = 2.0,
+        efficiency_errors: bool = False,
     ) -> None:
         """Read the files, and check that they serve.
 
@@ -83,6 +84,8 @@ class FixedWorkingPoints:
             as_simulated: Flavours of which nothing was measured: their weight is 1, and nothing varies it.
             beyond_pt: Factor on the variations of scale factors beyond their range of pt; 2 as CMSSW's
                 BTagCalibrationReader.
+            efficiency_errors: Whether statistical errors of the efficiencies are sources, too: of binned ones
+                the file then has `<name>_eff_low` and `<name>_eff_high`, as `calibrate` writes them.
 
         Raises:
             InputError: A file is not what it has to be, lacks what is asked for, or the two have other
@@ -91,7 +94,7 @@ class FixedWorkingPoints:
         self._made = partial(
             type(self), scale_factors, efficiencies, tagger, working_points, year, heavy=heavy, light=light,
             efficiency=efficiency, uncertainties=uncertainties, flavours_as=flavours_as,
-            as_simulated=as_simulated, beyond_pt=beyond_pt,
+            as_simulated=as_simulated, beyond_pt=beyond_pt, efficiency_errors=efficiency_errors,
         )  # fmt: skip
         year = named_year(year)
         points = [working_points] if isinstance(working_points, str) else list(working_points)
@@ -105,9 +108,9 @@ class FixedWorkingPoints:
         if isinstance(efficiencies, LearnedEfficiencies):
             if efficiency is not None:
                 raise InputError(f"efficiency: {efficiency}; learned efficiencies are of one tagger alone")
-            self._efficiencies = Learned(efficiencies, points)
+            self._efficiencies = Learned(efficiencies, points, efficiency_errors)
         else:
-            self._efficiencies = Binned(efficiencies, efficiency, points)
+            self._efficiencies = Binned(efficiencies, efficiency, points, efficiency_errors)
         files = {factors[n].where: thresholds_in(factors[n], points) for n in [named] if n in factors}
         self.thresholds = thresholds_of({**files, **self._efficiencies.thresholds})
         if not self.thresholds:
@@ -119,7 +122,8 @@ class FixedWorkingPoints:
             if which is None:
                 continue
             correction = pick(factors, scale_factors, f"{tagger}_{which}", ("systematic", *AXES))
-            self._groups.append(group_of(correction, kind, points, uncertainties, year))
+            group = group_of(correction, kind, points, uncertainties, year, efficiency_errors)
+            self._groups.append(group)
         if not self._groups:
             raise InputError(f"{scale_factors}: heavy and light are both None; name scale factors")
         found = [flavour for group in self._groups for flavour in group.pt]
@@ -129,7 +133,9 @@ class FixedWorkingPoints:
         if twice := sorted(set(found) & set(self._as_simulated)):
             raise InputError(f"as_simulated: {scale_factors} has scale factors of flavor {twice}")
         self.flavours = tuple(sorted(set(found) & self._efficiencies.flavours))
-        self.sources = tuple(source for group in self._groups for source in group.sources)
+        self.sources = tuple(
+            source for group in self._groups for source in (*group.sources, group.efficiency) if source
+        )
         self._abseta = [self._efficiencies.abseta, *(g.correction.ends("abseta") for g in self._groups)]
         self._flavours_as, self._beyond_pt = dict(flavours_as or {}), beyond_pt
 
@@ -182,9 +188,9 @@ class FixedWorkingPoints:
     ) -> tuple[Array, dict[str, tuple[Array, Array]]]:
         """Products over the jets of a group in each event, nominal and up and down by source, (N,) each."""
         factor_pt, beyond_mask = beyond(jets.pt, jets.flavour, group.pt)
-        efficiency, beyond_masks = self._efficiencies.of(jets, columns)
+        efficiencies, beyond_masks = self._efficiencies.of(jets, columns)
         at = Neighbours(jets.score, list(self.thresholds.values()), list(self.thresholds))
-        passed, failed = at(efficiency)
+        efficiency = at(efficiencies[CENTRAL])
 
         def factors_of(systematic: str) -> Array:
             def of_point(point: str, rows: Array) -> Array:
@@ -194,28 +200,30 @@ class FixedWorkingPoints:
             return at(of_point)
 
         central = factors_of(CENTRAL)
-        impossible = passed <= failed
 
-        def weights(factors: Array) -> Array:
+        def weights(factors: Array, efficiency: Array) -> Array:
+            passed, failed = efficiency
             with np.errstate(divide="ignore", invalid="ignore"):
                 ratio = (factors[0] * passed - factors[1] * failed) / (passed - failed)
             # The efficiency of a jet that passes all points drops out.
-            return np.where(at.passes_all, factors[0], np.where(impossible, 1.0, ratio))
+            return np.where(at.passes_all, factors[0], np.where(passed <= failed, 1.0, ratio))
 
         def varied(systematic: str) -> Array:
-            return weights(shifted(central, factors_of(systematic), beyond_mask, self._beyond_pt))
+            factors = shifted(central, factors_of(systematic), beyond_mask, self._beyond_pt)
+            return weights(factors, efficiency)
 
-        nominal = weights(central)
-        negative = nominal < 0
-        by_source = {}
-        for source, systematics in group.sources.items():
-            halves = [varied(systematic) for systematic in systematics]
-            negative |= (halves[0] < 0) | (halves[1] < 0)
-            by_source[source] = jets.product(halves[0]), jets.product(halves[1])
+        nominal = weights(central, efficiency)
+        by_source = {source: tuple(map(varied, halves)) for source, halves in group.sources.items()}
+        if group.efficiency:
+            ends = (weights(central, at(efficiencies[end])) for end in (UP, DOWN))
+            by_source[group.efficiency] = tuple(ends)
+        negative = np.any([nominal < 0, *(half < 0 for of in by_source.values() for half in of)], axis=0)
+        impossible = efficiency[0] <= efficiency[1]
         masks = dict(zip(OWN, (beyond_mask, impossible, negative), strict=True))
         for name, mask in (masks | beyond_masks).items():
             counts[name] += int(mask.sum())
-        return jets.product(nominal), by_source
+        products = {name: (jets.product(up), jets.product(down)) for name, (up, down) in by_source.items()}
+        return jets.product(nominal), products
 
 
 class Neighbours:

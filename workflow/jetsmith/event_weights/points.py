@@ -24,11 +24,13 @@ class Group:
         correction: Their scale factors.
         sources: Of each variation its name, and the systematics that are its up and its down.
         pt: Range of their scale factors by flavour [GeV].
+        efficiency: Name of the source that statistical errors of efficiencies are; empty where they are none.
     """
 
     correction: Correction
     sources: Mapping[str, tuple[str, str]]
     pt: Mapping[int, Ends]
+    efficiency: str
 
 
 def named_year(year: str) -> str:
@@ -43,7 +45,12 @@ def named_year(year: str) -> str:
 
 
 def group_of(
-    correction: Correction, name: str, points: Sequence[str], uncertainties: Uncertainties, year: str
+    correction: Correction,
+    name: str,
+    points: Sequence[str],
+    uncertainties: Uncertainties,
+    year: str,
+    efficiency_errors: bool,
 ) -> Group:
     """Flavours and sources that a correction has for all of the working points.
 
@@ -60,7 +67,8 @@ def group_of(
     given = [{"systematic": s, "working_point": p} for s in used for p in points]
     for keys in given:
         correction.check("working_point", [keys["working_point"]], systematic=keys["systematic"])
-    return Group(correction, sources, ranges(correction, given))
+    efficiency = f"btag_{name}_efficiency_{year}" if efficiency_errors else ""
+    return Group(correction, sources, ranges(correction, given), efficiency)
 
 
 def _sources(systematics: Sequence[str], uncertainties: Uncertainties) -> dict[str, tuple[str, str]]:
