@@ -19,7 +19,8 @@ REASONS = {
         "held": "HELD.*nobody released it",
         "node": "NODE_FAIL.*its node went down.*node n3.*with --exclude=n3.*no attempt",
         "hopeless": "FAILED.*its command failed",
-        "too_long": r"NEVER_STARTS \(PartitionTimeLimit\)",
+        # Slurm has two names for it: which of its schedulers looked first decides.
+        "too_long": r"NEVER_STARTS \(Partition(TimeLimit|Config)\): what it asks for does not fit",
     },
     "htcondor": {
         "asks": "ExitCode 1",
