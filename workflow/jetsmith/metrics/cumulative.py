@@ -29,6 +29,7 @@ class Bins:
 
     Attributes:
         n: How many there are.
+        kind: Smallest type of whole numbers that holds the number of one: memory never used before is dear.
     """
 
     def __init__(self, *scores: FloatArray) -> None:
@@ -40,6 +41,7 @@ class Bins:
         size = np.where(counts > 0, 1 << bits, 0)
         last = np.cumsum(size) - 1
         self.n = max(int(last[-1]) + 1, 1)
+        self.kind = np.min_scalar_type(self.n)
         # A cell without a jet of the part shares the highest bin below it.
         first = np.maximum(last - np.maximum(size - 1, 0), 0)
         self._cells = (first << 5 | (16 - bits)).astype(np.uint32)  # both at once: a look-up is dear
@@ -146,7 +148,7 @@ class Sums:
         self.score, self.weight, self.bins = np.asarray(score), np.asarray(weight, np.float64), bins
         if len(self.score) != len(self.weight):
             raise InputError(f"{what}: {len(self.score)} scores but {len(self.weight)} weights")
-        self._place = np.empty(len(score), np.intp)  # what `take` reads without a copy
+        self._place = np.empty(len(score), bins.kind)
         sums, sums2, negative = np.zeros((3, bins.n))
         for rows in self._rows():
             score, w = self.score[rows], self.weight[rows]
@@ -191,8 +193,8 @@ class Sums:
         """The sums at each score of bins that are wanted, shape (B,)."""
         if self._signed:
             wanted = wanted | self._matter_to(wanted)
-        jets, mixed = self._to_sort(np.concatenate([self._jets_in(wanted, rows) for rows in self._rows()]))
-        jets = jets[np.argsort(self.score[jets])[::-1]]
+        jets, mixed = self._to_sort(self._jets_in(wanted))
+        jets = jets[rising(self.score[jets])[::-1]]
         score, weight = self.score[jets], self.weight[jets]
         ends = np.flatnonzero(np.append(score[1:] != score[:-1], len(jets) > 0))  # equal ones pass together
         place = self._place[jets[ends]].astype(np.intp)
@@ -218,29 +220,39 @@ class Sums:
             self.bins,
         )
 
-    def _jets_in(self, wanted: BoolArray, rows: slice) -> Places:
-        """Which jets among some rows are in bins that are wanted."""
-        place, lowest = self._place[rows], int(np.argmax(wanted))
+    def _jets_in(self, wanted: BoolArray) -> list[Places]:
+        """Which jets are in bins that are wanted, some rows at a time."""
+        lowest = int(np.argmax(wanted))
         if self._above[lowest] > self.total / 100:
-            return np.asarray(np.flatnonzero(wanted.take(place)) + rows.start)
-        high = np.flatnonzero(place >= lowest)  # so few that no other jet need be looked up
-        return np.asarray(high[wanted.take(place[high])] + rows.start)
+            return [np.flatnonzero(wanted.take(self._place[rows])) + rows.start for rows in self._rows()]
+        # So few that no other jet need be looked up.
+        high = [np.flatnonzero(self._place[rows] >= lowest) + rows.start for rows in self._rows()]
+        return [jets[wanted.take(self._place[jets])] for jets in high]
 
-    def _to_sort(self, jets: Places) -> tuple[Places, BoolArray]:
-        """Jets of bins with several scores, and one of each other bin; and which bins have several.
+    def _to_sort(self, found: list[Places]) -> tuple[Places, BoolArray]:
+        """Of jets that are found those of bins with several scores, and one of each other; and these bins.
 
         However many jets share the score of a bin, its edge says it all.
         """
-        place = self._place[jets]
-        one, mixed = np.zeros(self.bins.n, np.intp), np.zeros(self.bins.n, bool)
-        one[place] = jets
-        mixed[place[self.score[jets] != self.score[one[place]]]] = True
-        return jets[mixed[place] | (one[place] == jets)], mixed
+        one, mixed = np.full(self.bins.n, -1, np.intp), np.zeros(self.bins.n, bool)
+        for jets in found:
+            one[self._place[jets]] = jets
+        score = self.score[one]
+        for jets in found:
+            place = self._place[jets]
+            mixed[place[self.score[jets] != score.take(place)]] = True
+        several = [jets[mixed.take(self._place[jets])] for jets in found]
+        return np.concatenate([*several, one[~mixed & (one >= 0)]]), mixed
 
     def smallest(self) -> float:
         """The smallest value above 0 that `Steps.monotone` has."""
-        found = self.steps(self.reached_in(np.array([TINY]), monotone=True)).monotone
-        return float(found[found > 0][0])
+        wanted = self.reached_in(np.array([TINY]), monotone=True)
+        if self._signed:
+            found = self.steps(wanted).monotone
+            return float(found[found > 0][0])
+        jets = np.concatenate(self._jets_in(wanted))
+        score = np.where(self.weight[jets] > 0, self.score[jets], -np.inf)
+        return float(self.weight[jets[score == score.max()]].sum())
 
     def _matter_to(self, wanted: BoolArray) -> BoolArray:
         """Bins whose inside may hold the largest sum above, or the smallest below, a bin that is wanted."""

@@ -82,7 +82,8 @@ def roc_curve_of(signal: Sums, background: Sums, n_points: int = 500, level: flo
     wanted = [sums.reached_in(need, monotone=True) for sums, need in zip(classes, needed, strict=True)]
     steps = [sums.steps(wanted[0] | wanted[1]) for sums in classes]
     reached = [found.reach(found.monotone, need) for found, need in zip(steps, needed, strict=True)]
-    threshold = np.unique(np.concatenate(reached))[::-1]
+    falling = -np.sort(-np.concatenate(reached))
+    threshold = falling[np.append(True, falling[1:] < falling[:-1])]
     at = steps[1].at(threshold)
     above, above2 = steps[1].above[at], steps[1].above2[at]
     threshold = threshold[(above > 0) & (above**2 >= (1 - 1e-9) * above2)]
