@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -162,6 +163,7 @@ class Sums:
         self._above, self._above2 = from_here_up(sums), from_here_up(sums2)
         self.total, self.total2 = float(self._above[0]), float(self._above2[0])
         check_total(self.total, len(self.score), what)
+        self._n_low = int(np.argmax(self._above[:-1] <= self.total / 8))  # bins below those of an eighth
         # What a sum within a bin is at most and at least.
         self._most = self._above[1:] + (sums - negative)
         self._least = self._above[1:] + negative
@@ -222,12 +224,14 @@ class Sums:
 
     def _jets_in(self, wanted: BoolArray) -> list[Places]:
         """Which jets are in bins that are wanted, some rows at a time."""
-        lowest = int(np.argmax(wanted))
-        if self._above[lowest] > self.total / 100:
+        if np.argmax(wanted) < self._n_low:
             return [np.flatnonzero(wanted.take(self._place[rows])) + rows.start for rows in self._rows()]
-        # So few that no other jet need be looked up.
-        high = [np.flatnonzero(self._place[rows] >= lowest) + rows.start for rows in self._rows()]
-        return [jets[wanted.take(self._place[jets])] for jets in high]
+        return [jets[wanted.take(self._place[jets])] for jets in self._high]
+
+    @cached_property
+    def _high(self) -> list[Places]:
+        """The jets of the highest bins: where working points are, no other jet need be looked up."""
+        return [np.flatnonzero(self._place[rows] >= self._n_low) + rows.start for rows in self._rows()]
 
     def _to_sort(self, found: list[Places]) -> tuple[Places, BoolArray]:
         """Of jets that are found those of bins with several scores, and one of each other; and these bins.

@@ -218,16 +218,20 @@ def check_scores(score: FloatArray, weight: FloatArray, what: str) -> None:
 def check_numbers(score: FloatArray, weight: FloatArray, what: str) -> float:
     """The smallest weight, 0 at most, of jets whose scores and weights are numbers.
 
+    A weight of +inf is left to `check_total`.
+
     Raises:
         InputError: As `check_scores`.
     """
-    ends = np.max(score, initial=-np.inf), np.min(weight, initial=0), np.max(weight, initial=0)  # NaN wins
-    if not ends[0] < np.inf or not np.isfinite(ends[1:]).all():
+    highest, smallest = np.max(score, initial=-np.inf), np.min(weight, initial=0)  # NaN wins
+    if not highest < np.inf or not smallest > -np.inf:
         raise InputError(f"{what}: scores or weights that are not finite")
-    return float(ends[1])
+    return float(smallest)
 
 
 def check_total(total: float, n_jets: int, what: str) -> None:
-    """Refuse a class without positive sum of weights, as `check_scores`."""
+    """Refuse a class without positive sum of weights, or with one beyond all numbers, as `check_scores`."""
+    if total == np.inf:
+        raise InputError(f"{what}: scores or weights that are not finite")
     if not total > 0:
         raise InputError(f"{what}: {n_jets} jets, whose weights do not add up to more than 0")
