@@ -56,6 +56,13 @@ class Densities:
             found = found + np.log1p(-2 * negative_share(x)) - np.log(1 - 2 * MEAN_SHARE)
         return np.asarray(found)
 
+    def terms(self, x: Array) -> Array:
+        """Columns of which `log_ratio` is a sum with some factors, shape (n, T)."""
+        x, g = x.astype(np.float64), self.n_gaussians
+        pairs = [x[:, j] * x[:, k] for j in range(g) for k in range(j, g)]
+        own = [np.log1p(-2 * negative_share(x))] if self.negative == "rising" else []
+        return np.column_stack([np.ones(len(x)), x[:, : g + self.tail], *pairs, *own])
+
     def _covariance(self, which: int) -> Array:
         k = np.arange(self.n_gaussians)
         return np.asarray(CORRELATION[which] ** np.abs(np.subtract.outer(k, k)))

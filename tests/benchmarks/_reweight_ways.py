@@ -3,6 +3,7 @@
     python -m tests.benchmarks._reweight_ways make FOLDER TOY   events to learn from, and as many to judge by
     python -m tests.benchmarks._reweight_ways network FOLDER    our stages train, score, weights
     python -m tests.benchmarks._reweight_ways trees FOLDER      the same with trees
+    python -m tests.benchmarks._reweight_ways form FOLDER       the form of the true ratio, fitted
     python -m tests.benchmarks._reweight_ways judge FOLDER WAY  how good the weights of a way are
 
 `_hep_ml_way.py` is the other side of `reweight`. TOY is JSON: what `Densities` takes, and `n`, the number of
@@ -22,12 +23,13 @@ from tests.benchmarks._harness import timed
 from tests.densities import Densities
 
 N_MIXTURES, N_MIXED, FRACTION = 300, 2000, 0.3
+MAX_STEPS = 50  # of Newton's; ten or so do
 SPLITS = {"train": 0.8, "validation": 0.1, "calibration": 0.1}
 NETWORK: dict[str, Any] = {
     "backend": "keras",
     "model": "dense",
     "architecture": {"dense": [64, 64, 64], "dropout": 0.0, "activation": "silu"},
-    "training": {"epochs": 24, "patience": 24, "batch_size": 2048, "learning_rate": 4e-3, "balance": "class"},
+    "training": {"epochs": 24, "patience": 24, "batch_size": 8192, "learning_rate": 4e-3, "balance": "class"},
 }
 TREES: dict[str, Any] = {
     "backend": "xgboost",
@@ -35,6 +37,7 @@ TREES: dict[str, Any] = {
     "training": {"epochs": 500, "patience": 15, "learning_rate": 0.1, "balance": "class"},
 }
 WAYS = {"network": NETWORK, "trees": TREES}
+SIGNED = {"negative_weights": "classes"}  # as docs/reweighting.md says
 Array = np.ndarray[Any, Any]
 
 
@@ -100,12 +103,13 @@ def ours(folder: Path, way: str) -> dict[str, Any]:
     from jetsmith.training import train
 
     given = json.loads((folder / "toy.json").read_text())
-    names = Densities(**{key: value for key, value in given.items() if key != "n"}).names
+    toy = Densities(**{key: value for key, value in given.items() if key != "n"})
+    way_of = WAYS[way] | {"training": WAYS[way]["training"] | (SIGNED if toy.negative != "none" else {})}
     spec = RecipeSpec(
         name=way, role="reweighter", sample="events", object="event",
         classes=[{"name": name, "generator": name} for name in ("source", "target")],
-        inputs=[Inputs(group="event", kind="flat", length=0, features=names, sources=names)],
-        **WAYS[way],
+        inputs=[Inputs(group="event", kind="flat", length=0, features=toy.names, sources=toy.names)],
+        **way_of,
     )  # fmt: skip
     if spec.backend == "keras":
         import keras  # noqa: F401  imports are not timed, of no side
@@ -128,6 +132,27 @@ def ours(folder: Path, way: str) -> dict[str, Any]:
         found = ak.to_numpy(rows["ratio"])[held]  # by event: as they were drawn
         np.save(folder / f"{way}{'' if name == 'source' else '_target'}.npy", found)
     return {"fit_seconds": fitted["seconds"], "weigh_seconds": weighed["seconds"]}
+
+
+def form(folder: Path) -> None:
+    """Weights of one who knows the form of the ratio, and of its factors what the events say, no more.
+
+    Factors are those of the smallest signed logistic loss: what is left of its error no way can be without.
+    """
+    given = json.loads((folder / "toy.json").read_text())
+    toy = Densities(**{key: value for key, value in given.items() if key != "n"})
+    x, w = ([np.load(folder / f"fit_{what}_{k}.npy") for what in ("source", "target")] for k in "xw")
+    terms, is_target = toy.terms(np.concatenate(x)), np.repeat([0, 1], [len(w[0]), len(w[1])])
+    weight, factors = np.concatenate([of / of.sum() for of in w]), np.zeros(terms.shape[1])
+    for _ in range(MAX_STEPS):
+        p = 1 / (1 + np.exp(-terms @ factors))
+        hessian = (terms * (weight * p * (1 - p))[:, None]).T @ terms
+        step = np.linalg.solve(hessian, terms.T @ (weight * (p - is_target)))
+        factors -= step
+        if abs(step).max() < 1e-9:
+            np.save(folder / "form.npy", np.exp(toy.terms(np.load(folder / "judge_source_x.npy")) @ factors))
+            return
+    raise RuntimeError("the fit of the true form does not converge")
 
 
 def judge(folder: Path, way: str) -> dict[str, float]:
@@ -199,6 +224,8 @@ def main(what: str, folder: str, *more: str) -> None:
     path = Path(folder)
     if what == "make":
         print(json.dumps(make(path, more[0])))
+    elif what == "form":
+        print(json.dumps(form(path)))
     elif what == "judge":
         print(json.dumps(judge(path, more[0])))
     else:

@@ -32,17 +32,19 @@ def _of(negative: str) -> dict[str, Any]:
         ways = {name: partial(harness.call, command(name, folder), **environment) for name in OURS}
         ways |= {name: partial(harness.call, [hep_ml, way, folder, name]) for name in THEIRS}
         costs = {name: found[0].said for name, found in harness.in_turn(ways, 1).items()}
+        harness.call(command("form", folder), **environment)
         judged = {
             name: harness.call(command("judge", folder, name), **environment).said
-            for name in ("truth", *OURS, *THEIRS)
+            for name in ("truth", "form", *OURS, *THEIRS)
         }
     numbers: dict[str, Any] = {}
-    for name in (*OURS, *THEIRS):
+    for name in ("form", *OURS, *THEIRS):
         numbers |= {
             f"{name}_auc_excess": round(judged[name]["auc"] - judged["truth"]["auc"], 5),
             f"{name}_log_weight_error": harness.significant(judged[name]["log_weight_error"]),
-            f"{name}_fit_s": harness.significant(costs[name]["fit_seconds"]),
         }
+        if name in costs:
+            numbers[f"{name}_fit_s"] = harness.significant(costs[name]["fit_seconds"])
     numbers |= {
         "auc_excess": numbers["network_auc_excess"],
         "log_weight_error": numbers["network_log_weight_error"],

@@ -35,17 +35,20 @@ def _of(toy: dict[str, Any]) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(dir=harness.INPUTS) as folder:
         command = partial(harness.python, "_reweight_ways")
         harness.call(command("make", folder, json.dumps(toy)), **environment)
-        for name in WAYS:
+        for name in (*WAYS, "form"):
             harness.call(command(name, folder), **environment)
         judged = {
             name: harness.call(command("judge", folder, name), **environment).said
-            for name in ("truth", *WAYS)
+            for name in ("truth", *WAYS, "form")
         }
     numbers: dict[str, Any] = {}
-    for name in WAYS:
+    for name in (*WAYS, "form"):
         numbers |= {
             f"{name}_auc_excess": round(judged[name]["auc"] - judged["truth"]["auc"], 4),
             f"{name}_log_weight_error": harness.significant(judged[name]["log_weight_error"]),
+        }
+    for name in WAYS:
+        numbers |= {
             f"{name}_mixture_error": harness.significant(judged[name]["mixture_error"]),
             f"{name}_mixtures_without_fit": harness.significant(judged[name]["mixtures_without_fit"]),
         }
