@@ -555,6 +555,8 @@ def test_the_command_needs_a_folder_and_something_in_common(
         assert main(["compare", first, first, "-o", str(output)]) == 1
         assert f"error: {tmp_path / 'page'}: is a file; give a folder" in capsys.readouterr().err
     assert (tmp_path / "page").read_text() == "mine"
+    assert main(["compare", first, first, "-o", "/proc/page"]) == 1
+    assert "error: /proc/page: cannot be made: No such file" in capsys.readouterr().err
     other = copied(runs["first"], tmp_path / "other")
     text = (other / FILE).read_text()
     for name in ("deepjet", "shower", "ttbar"):

@@ -12,7 +12,7 @@ from jetsmith.comparing.measured import of_resilience, of_scale_factors
 from jetsmith.comparing.numbers import BOOTSTRAPS, compared, of_closures
 from jetsmith.comparing.planes import of_planes
 from jetsmith.comparing.significance import LEVEL, judged
-from jetsmith.errors import InputError
+from jetsmith.errors import InputError, OutputError
 from jetsmith.handed.comparison import Change, Comparison, Topic
 from jetsmith.io import atomic_directory, write_record
 from jetsmith.sealed.made import FILE, fingerprint
@@ -37,6 +37,7 @@ def compare(
     Raises:
         InputError: A folder holds no finished run, a file in one is damaged, or the output lies in one or is
             no folder; or the runs have no name in common.
+        OutputError: The output cannot be made.
     """
     output = Path(output)
     for path in (output, *output.parents):
@@ -95,6 +96,10 @@ def _compare(
     for run in runs:
         if run.is_finished and output.resolve().is_relative_to(run.path.resolve()):
             raise InputError(f"{output}: lies in {run.path}, which is to stay as it is; give another folder")
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{output}: cannot be made: {error.strerror}; give a folder of yours") from error
     jets, numbers, unjudged = compared(*runs, bootstraps)
     of_points, more = of_planes(*runs)
     further = [*more, *of_scale_factors(*runs), *of_resilience(*runs), *of_closures(*runs)]
