@@ -174,7 +174,7 @@ WRONG = {
     "text for a list": (
         DatasetSpec,
         {"object": "ak4", "process": "a", "files": "a.root"},
-        "`files`: .* list",
+        r"`files`: .* list; got 'a.root': a list stands in brackets, such as \[a.root\]$",
     ),
     "number for text": (RunSpec, {"title": 5, "seed": 1, "samples": {"a": {"datasets": ["b"]}}}, "in quotes"),
     "truth value for text": (

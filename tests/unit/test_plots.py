@@ -232,6 +232,15 @@ def test_discriminant_draws_its_numbers_and_adds_up_to_one(scores: list[Path]) -
     assert line.get_xdata()[0] == POINT.threshold
 
 
+def test_captions_name_what_is_there(scores: list[Path]) -> None:
+    """Protects: of a tagger without working points the caption explained lines that nobody saw."""
+    jets = read_test(scores[0], make_spec())
+    far = POINT.model_copy(update={"threshold": 7.0})
+    for points, is_drawn in (([POINT], True), ([], False), ([far], False)):
+        assert ("Dashed lines" in discriminant.compute(make_spec(), jets, points).caption()) == is_drawn
+    assert efficiency.compute(make_spec(), jets, [], PT_BINS_GEV).message == "No working points (test split)"
+
+
 def test_a_jet_of_next_to_no_weight_does_not_stretch_the_axis(scores: list[Path]) -> None:
     """Protects: in samples that are flat in momentum single jets weigh 1e-10 of a bin."""
     numbers = discriminant.compute(make_spec(), read_test(scores[0], make_spec()), [POINT])

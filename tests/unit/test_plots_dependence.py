@@ -61,6 +61,41 @@ def test_numbers_are_those_of_the_bins() -> None:
                 assert (of.efficiency[k], of.low[k]) == pytest.approx((one.value, one.low), rel=1e-4)
 
 
+def test_errors_of_means_are_what_means_scatter_by() -> None:
+    """Protects: two jets had an error too small by the square root of 2; weights of both signs."""
+    rng = np.random.default_rng(3)
+    spec = make_spec()
+    for weight in ([1.0, 1.0], [1.0, 0.1], [1.0, 1.0, 1.0, -0.8]):
+        n = len(weight)
+        found = []
+        for _ in range(600):
+            score = rng.uniform(0.3, 0.7, n)
+            table = {"jet_pt_gev": np.linspace(40, 50, n)}
+            jets = ScoredJets(score, np.array(weight), np.full(n, 500), np.ones(n, bool), table)
+            of = dependence.compute(spec, jets, (), EDGES).against[0].classes[0]
+            found.append((of.mean[0], of.error[0]))
+        means, errors = np.array(found, float).T
+        assert np.sqrt((errors**2).mean()) == pytest.approx(means.std(), rel=0.1)  # 3% each
+
+
+def test_a_mean_of_one_jet_has_no_error() -> None:
+    """Protects: the error was 0, so that one jet stood there as if its class were known for certain."""
+    table = {"jet_pt_gev": np.array([40.0, 50.0, 100.0]), "jet_eta": np.array([0.1, 0.2, 0.3])}
+    score = np.array([0.5, 0.6, 0.9])
+    jets = ScoredJets(score, np.ones(3), np.full(3, 500), np.ones(3, bool), table)
+    found = dependence.compute(make_spec(), jets, (), EDGES)
+    of = found.against[0].classes[0]
+    assert of.mean == (0.55, 0.9)
+    assert of.error == (0.05, None)
+    assert "with its standard error; open points are of one jet" in found.caption()
+    axes = dependence.draw(found, STYLE).axes[0]
+    (hollow,) = [
+        line for line in axes.lines if line.get_markerfacecolor() == "white" and len(line.get_xdata())
+    ]
+    assert hollow.get_ydata().tolist() == [0.9]
+    assert "open points" not in dependence.compute(make_spec(), some_jets(), (), EDGES).caption()
+
+
 def test_where_no_jet_passes_an_arrow_stands() -> None:
     """Protects: a logarithmic axis has no 0: neither a bar from nowhere nor a line that dives."""
     jets = some_jets()
@@ -124,6 +159,7 @@ def test_without_jets_or_working_points() -> None:
     found = dependence.compute(make_spec(), jets, (), EDGES)
     assert len(dependence.draw(found, STYLE).axes) == 3
     assert "Below" not in found.caption()
+    assert "Above" not in found.caption()
     nobody = ScoredJets(jets.discriminant, jets.weight, jets.label * 0 + 999, jets.chosen, jets.columns)
     found = dependence.compute(make_spec(), nobody, POINTS, EDGES)
     assert found.message

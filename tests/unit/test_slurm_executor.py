@@ -9,6 +9,7 @@ from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
+from snakemake_interface_common.exceptions import WorkflowError
 from snakemake_interface_executor_plugins.executors.real import RealExecutor
 from snakemake_interface_executor_plugins.executors.remote import RemoteExecutor
 
@@ -348,3 +349,13 @@ def test_what_lasts_long_is_told_once(executor, slurm, monkeypatch, line):
     poll(executor, info)
     assert len(slurm.said) == 1
     assert slurm.calls("scancel") == []
+
+
+def test_a_machine_without_slurm_is_told_in_a_line(executor, slurm, tmp_path, monkeypatch):
+    """Protects: on a node without Slurm's commands a run ended in a traceback of subprocess."""
+    module = importlib.import_module("snakemake_executor_plugin_jetsmith_slurm.slurm")
+    (tmp_path / "empty").mkdir()
+    monkeypatch.setenv("PATH", str(tmp_path / "empty"))
+    with pytest.raises(WorkflowError, match=r"no squeue in the PATH of .* where jobs are submitted"):
+        module.SlurmQueue("a")
+    assert module.squeue("a") is None  # in mid-run: the scheduler is silent

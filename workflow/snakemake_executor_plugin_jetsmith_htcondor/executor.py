@@ -7,6 +7,7 @@ in the queue.
 """
 
 import re
+import socket
 import threading
 import time
 from collections.abc import AsyncGenerator, Sequence
@@ -275,7 +276,14 @@ class CondorQueue:
     def living(self) -> set[str]:
         removed, completed = 3, 4
         wanted = f"{_mine()} && JobStatus != {removed} && JobStatus != {completed}"
-        return {str(job["ClusterId"]) for job in htcondor2.Schedd().query(wanted, ["ClusterId"])}
+        try:
+            found = htcondor2.Schedd().query(wanted, ["ClusterId"])
+        except htcondor2.HTCondorException as error:
+            raise WorkflowError(
+                f"no schedd of HTCondor answers on {socket.gethostname()} ({str(error).rstrip('.')}): start "
+                "the run on a submit node; if it is one, try later: jobs of a killed run may be in the queue"
+            ) from error
+        return {str(job["ClusterId"]) for job in found}
 
     def cancel(self, numbers: list[str]) -> None:
         schedd = htcondor2.Schedd()

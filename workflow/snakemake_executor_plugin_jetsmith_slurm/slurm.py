@@ -2,6 +2,7 @@
 
 import re
 import shutil
+import socket
 import subprocess
 import time
 from typing import Literal, NamedTuple
@@ -63,10 +64,15 @@ class SlurmQueue:
         run: Name of the jobs.
 
     Raises:
-        WorkflowError: Slurm does not answer.
+        WorkflowError: There is no Slurm here, or it does not answer.
     """
 
     def __init__(self, run: str) -> None:
+        if shutil.which("squeue") is None:
+            raise WorkflowError(
+                f"no squeue in the PATH of {socket.gethostname()}: start the run where jobs are submitted, "
+                "on a login node, and load Slurm's module where it is one"
+            )
         known = squeue(run)
         if known is None:
             raise WorkflowError("squeue does not answer; jobs of a killed run may be in the queue: try later")
@@ -158,6 +164,6 @@ def call(command: list[str]) -> str | None:
     """What a command of Slurm prints; None where it fails or does not answer."""
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=COMMAND_S)
-    except subprocess.TimeoutExpired:
+    except (subprocess.TimeoutExpired, OSError):  # also of a file system with Slurm's commands that is away
         return None
     return done.stdout if done.returncode == 0 else None

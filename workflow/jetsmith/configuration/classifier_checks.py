@@ -1,9 +1,10 @@
 """Checks of a tagger's or reweighter's file against all that it names; run before any job."""
 
+import itertools
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 from jetsmith import columns, estimates, plugs
 from jetsmith.classifiers import Backend
@@ -228,9 +229,15 @@ def _training(spec: ClassifierSpec) -> Iterator[str]:
 
 def _classes(spec: ClassifierSpec) -> Iterator[str]:
     """Each class has rows of its own."""
-    ids = [key for c in spec.classes for key in (c.truth or (c.generator,))]
-    if len(ids) != len(set(ids)):
-        yield f"classes: classes overlap in truth: {', '.join(spec.class_names)}"
+    for first, second in itertools.combinations(spec.classes, 2):
+        both = [str(key) for key in _told_by(first) if key in _told_by(second)]
+        if both:
+            yield f"classes: `{first.name}` and `{second.name}` overlap in truth: both have {', '.join(both)}"
+
+
+def _told_by(c: ClassSpec) -> tuple[Any, ...]:
+    """Truth ids of a class, or its generator."""
+    return c.truth or (c.generator,)
 
 
 def _tagger(spec: ClassifierSpec) -> Iterator[str]:

@@ -68,7 +68,8 @@ def read(path: Path) -> Document:
     Raises:
         ConfigError: It cannot be read, or is no YAML that can be read in one way only.
     """
-    loader = _LOADER(_text(path))
+    text = _text(path)
+    loader = _LOADER(text)
     try:
         builder = _Builder(path)
         builder.build(_events(loader))
@@ -76,7 +77,7 @@ def read(path: Path) -> Document:
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         place = f"{path}:{mark.line + 1}" if mark else str(path)
-        raise ConfigError(f"{place}: not valid YAML: {_problem(error)}") from error
+        raise ConfigError(f"{place}: not valid YAML: {_problem(error, text)}") from error
     finally:
         loader.dispose()
 
@@ -115,10 +116,26 @@ def _events(loader: Any) -> Iterator[Any]:
         yield loader.get_event()
 
 
-def _problem(error: yaml.YAMLError) -> str:
-    parts = [getattr(error, name, None) for name in ("problem", "context")]
-    text = ", ".join(part for part in parts if part) or str(error)
-    return f"{text}; tabs cannot indent" if "'\\t'" in text else text
+# What libyaml says of mistakes that are made often, and where to look: it names neither tab nor character.
+_HINTS = {
+    "mapping values are not allowed in this context": (
+        "is the line indented as its neighbours, and is a blank behind each colon, also in the line above?"
+    ),
+    "did not find expected key": "is the line indented as its neighbours?",
+    "could not find expected ':'": "does the line above lack its colon, or a blank behind it?",
+}
+
+
+def _problem(error: yaml.YAMLError, text: str) -> str:
+    problem, context = (getattr(error, name, None) for name in ("problem", "context"))
+    mark, begin = (getattr(error, name, None) for name in ("problem_mark", "context_mark"))
+    said = ", ".join(part for part in (problem, context) if part) or str(error)
+    if context and mark and begin and begin.line < mark.line:
+        said = f"{said} from line {begin.line + 1} on"
+    hint = _HINTS.get(problem or "")
+    if mark and "token" in (problem or "") and (found := text[mark.index : mark.index + 1]):
+        hint = "a tab; indent with blanks" if found == "\t" else f"`{found}`; put the value in quotes"
+    return f"{said}: {hint}" if hint else said
 
 
 @dataclass

@@ -88,6 +88,8 @@ def _as_yaml_read(kind: str, given: Any) -> str:
         return f" ({type(given).__name__}): put it in quotes"
     if kind.startswith("bool_"):
         return ": write true or false, without quotes"
+    if kind in {"tuple_type", "list_type"} and isinstance(given, str | int | float):
+        return f": a list stands in brackets, such as [{given}]"
     return ""
 
 

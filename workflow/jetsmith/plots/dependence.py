@@ -32,11 +32,14 @@ N_BINS = 6  # of equal counts, where the configuration has none
 
 
 class Dependence(Record):
-    """One class in bins of one column; None where a bin has no jets of it, or no positive sum of weights."""
+    """One class in bins of one column; None where a bin has no jets of it, or no positive sum of weights.
+
+    `error` is the standard error of `mean`; None of one jet, too, which does not tell how jets scatter.
+    """
 
     name: str
     mean: tuple[float | None, ...]
-    error: tuple[float, ...]
+    error: tuple[float | None, ...]
     efficiency: tuple[float | None, ...]
     low: tuple[float, ...]
     high: tuple[float, ...]
@@ -78,12 +81,19 @@ class DependenceNumbers(looks.Numbers):
                 f" Below: efficiency of the working point {point.name} ({target} of the first background), "
             )
             below += "with 68.3% intervals; an arrow is the upper end of one where no jet passes."
+        begin = "Above: mean" if below else "Mean"
         return (
-            "Above: mean of the discriminant of each class, of jets that were tagged "
-            f"({split_text(self.folds)}).{below} Points are at the mean of the jets of a bin; of "
-            "pseudorapidity and of vertices bins have equal counts. A slope may be that of the tagger, or of "
-            "the mixture of jets of a class."
+            f"{begin} of the discriminant of each class, of jets that were tagged "
+            f"({split_text(self.folds)}), with its standard error{self._open()}.{below} Points are at the "
+            "mean of the jets of a bin; of pseudorapidity and of vertices bins have equal counts. A slope "
+            "may be that of the tagger, or of the mixture of jets of a class."
         )
+
+    def _open(self) -> str:
+        classes = [of for one in self.against for of in one.classes]
+        pairs = [pair for of in classes for pair in zip(of.mean, of.error, strict=True)]
+        is_alone = any(mean is not None and error is None for mean, error in pairs)
+        return "; open points are of one jet, whose error is not known" if is_alone else ""
 
     def alternative(self) -> str:
         """Against what."""
@@ -188,7 +198,7 @@ def _dependence(
     return Dependence(
         name=name,
         mean=tuple(known(m.value) for m in means),
-        error=digits([m.high - m.value if np.isfinite(m.value) else 0.0 for m in means]),
+        error=tuple(known(m.high - m.value) for m in means),
         efficiency=tuple(known(e.value) if point else None for e in passing),
         low=digits([e.low for e in passing]),
         high=digits([e.high for e in passing]),
@@ -196,14 +206,19 @@ def _dependence(
 
 
 def _mean(score: FloatArray, weight: FloatArray) -> Interval:
-    """Weighted mean of the jets that were tagged, and its standard error; NaN of none."""
+    """Weighted mean of the jets that were tagged, and its standard error; NaN of none, no error of one."""
     tagged = score > -np.inf
     score, weight = score[tagged], weight[tagged]
     total = float(weight.sum())
     if total <= 0:
         return Interval(np.nan, np.nan, np.nan)
     mean = float(weight @ score) / total
-    error = float(np.sqrt((weight**2) @ (score - mean) ** 2)) / total
+    squares = weight**2
+    of_all = float(squares.sum())
+    # Jets scatter less about their own mean than about the true one: of equal weights by (n - 1) / n.
+    left = total**2 - 2 * total * float(weight @ squares) / of_all + of_all
+    of_one = left <= 1e-9 * of_all
+    error = np.nan if of_one else float(np.sqrt(squares @ (score - mean) ** 2 / left))
     return Interval(mean, mean - error, mean + error)
 
 
@@ -217,7 +232,7 @@ def draw(numbers: DependenceNumbers, style: PlotSpec) -> Figure:
         panels = figure.subplots(n_rows, len(numbers.against), squeeze=False, sharey="row", sharex="col")
         for k, against in enumerate(numbers.against):
             for of, wanted in zip(against.classes, numbers.classes, strict=True):
-                error = np.asarray(of.error)
+                error = np.array(of.error, float)
                 _draw(panels[0][k], against, of.mean, [error, error], wanted)
                 if numbers.working_point:
                     value = np.array([0.0 if v is None else v for v in of.efficiency])
@@ -249,6 +264,7 @@ def _draw(
     y = np.array([values[k] for k in filled], float)
     x = np.asarray(against.centres)[filled]
     down, up = (np.maximum(np.asarray(error)[filled], 0) for error in errors)
+    alone = np.isnan(up)  # a number without an error
     if is_log:
         none = y <= 0
         looks.upper_ends(axes, x[none], up[none], color=wanted.color, linewidth=1.2)
@@ -257,3 +273,4 @@ def _draw(
         x, y, yerr=[down, up], fmt="o-", color=wanted.color, markersize=4, linewidth=1.2,
         label=looks.tex(wanted.label), gid=f"{against.column}.{wanted.name}",
     )  # fmt: skip
+    axes.plot(x[alone], y[alone], "o", color=wanted.color, markerfacecolor="white", markersize=5, zorder=3)

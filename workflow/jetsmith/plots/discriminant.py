@@ -63,10 +63,12 @@ class DiscriminantNumbers(looks.Numbers):
         low, high = self.edges[0], self.edges[-1]
         outside = [point.name for point in self.thresholds if not low <= point.threshold <= high]
         beyond = f" Beyond the axis: {', '.join(outside)}." if outside else ""
+        has_lines = len(self.thresholds) > len(outside)
+        lines = " Dashed lines: thresholds of the working points, with their intervals." if has_lines else ""
         return (
             f"Each class adds up to one{rest}; end bins hold what lies beyond; jets: {self._jets()}; "
-            f"{split_text(self.folds)}. Bands are statistical. Dashed lines: thresholds of the working "
-            f"points, with their intervals.{beyond}{lacking_text(self.lacking)}"
+            f"{split_text(self.folds)}. Bands are statistical.{lines}{beyond}"
+            f"{lacking_text(self.lacking)}"
         )
 
     def alternative(self) -> str:

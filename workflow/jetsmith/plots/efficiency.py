@@ -107,6 +107,7 @@ def compute(
     classes = evaluated(spec)
     points = [_points(c, point, jets, pt_bins_gev) for c in classes for point in thresholds]
     filled = any(value is not None for p in points for value in p.efficiency)
+    why = "No jets in the bins" if thresholds else "No working points"
     return EfficiencyNumbers(
         tagger=spec.judgement,
         title=spec.title,
@@ -115,7 +116,7 @@ def compute(
         classes=classes,
         pt_edges_gev=tuple(float(edge) for edge in pt_bins_gev),
         points=tuple(points),
-        message="" if filled else f"No jets in the bins, or no working points ({split_text(spec.folds)})",
+        message="" if filled else f"{why} ({split_text(spec.folds)})",
     )
 
 

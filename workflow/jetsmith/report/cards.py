@@ -71,7 +71,7 @@ def _card(
             }
             for one in spec["inputs"]
         ],
-        "trained_on": _rows(about["rows"], about.get("effective", {})),
+        "trained_on": _rows(about["rows"], about.get("effective", {}), spec["classes"]),
         "settings": _settings(spec, trained),
         "hepdata": f"../{page['hepdata']}" if page["hepdata"] else "",
         "bundle": f"../../bundles/{name}/README.md" if is_bundled else "",
@@ -111,13 +111,13 @@ def _facts(run: Mapping[str, Any], spec: Mapping[str, Any], about: Table) -> lis
 Counts = Mapping[str, Mapping[str, Mapping[str, int]]]
 
 
-def _rows(rows: Counts, effective: Counts) -> Row:
-    """Jets by class of each training and split, and as how many they count."""
-    classes = list(
-        dict.fromkeys(c for splits in rows.values() for counted in splits.values() for c in counted)
-    )
+def _rows(rows: Counts, effective: Counts, of_tagger: Sequence[Mapping[str, Any]]) -> Row:
+    """Jets by class of each training and split, and as how many they count; in the order of the classes."""
+    labels = {one["name"]: label_text(one["label"]) for one in of_tagger}
+    counted = {c for splits in rows.values() for split in splits.values() for c in split}
+    classes = [*(c for c in labels if c in counted), *sorted(counted - set(labels))]
     return {
-        "classes": [name.replace("_", " ") for name in classes],
+        "classes": [labels.get(c, c.replace("_", " ")) for c in classes],
         "rows": [
             {
                 "what": (split if training == "model" else f"{training}, {split}") + what,
