@@ -165,6 +165,19 @@ def test_weights_that_cancel_after_weighting() -> None:
     assert gates.swapped_gate(BEFORE, None, SETTINGS).status == "not conclusive"
 
 
+def test_a_failure_with_roles_swapped_says_what_the_target_lacks() -> None:
+    """Protects: where the target has next to no events no inverse weight helps, which is nobody's mistake."""
+    n, rng = 2000, np.random.default_rng(5)
+    ratio = np.concatenate([np.where(np.arange(n) < 60, 0.001, 1.0), np.where(np.arange(n) < 9, 0.001, 1.0)])
+    both = of_weights(np.ones(n))
+    events = dataclasses.replace(both, ratio=rng.permuted(ratio.reshape(2, n), axis=1).ravel())
+    bad, good = Area(0.55, 0.545, 0.555), Area(0.5, 0.495, 0.505)
+    lacks = "3.0% of the source lies at ratios below which the target has fewer than 10 effective events"
+    assert lacks in gates.swapped_gate(BEFORE, bad, SETTINGS, events).why
+    assert "lies at ratios" not in gates.swapped_gate(BEFORE, good, SETTINGS, events).why
+    assert "; 0.0% of the source" in gates.swapped_gate(BEFORE, bad, SETTINGS, both).why
+
+
 def of_weights(weight: Array, generator: Array | None = None) -> HeldOut:
     """A source of these weights, and as many target events of ratio 1."""
     n = len(weight)

@@ -60,7 +60,7 @@ def closure_of(events: HeldOut, settings: GatesSpec, seed: int, threads: int = 1
         gates.support_gate(events, settings),
         gates.calibration_gate(curve, settings) if all_known else gates.unknown_gate("calibration"),
         gates.spectra_gate(events, histograms, settings),
-        gates.swapped_gate(before, swapped, settings) if all_known else gates.unknown_gate("swapped"),
+        gates.swapped_gate(before, swapped, settings, events) if all_known else gates.unknown_gate("swapped"),
         gates.sum_gate(events),
     )
     if events.refined is not None:

@@ -39,9 +39,19 @@ def separation_gate(before: Area, after: Area | None, settings: GatesSpec) -> Ga
     return Gate("separation", status, values | _values(after), {"tolerance": settings.tolerance}, why)
 
 
-def swapped_gate(before: Area, swapped: Area | None, settings: GatesSpec) -> Gate:
-    """The target weighted by the inverse ratio is the source."""
+def swapped_gate(
+    before: Area, swapped: Area | None, settings: GatesSpec, events: HeldOut | None = None
+) -> Gate:
+    """The target weighted by the inverse ratio is the source; a failure says how much the target lacks."""
     status, why = _apart(before, swapped, settings.tolerance, "the target by the inverse ratio", "the source")
+    if status == "failed" and events is not None:
+        target, plain = events.target_mask, events.generator
+        ratio = 1 / events.ratio
+        beyond = plain[~target & (ratio > _covered(ratio[target], plain[target]))]
+        why += (
+            f"; {np.clip(beyond.sum() / plain[~target].sum(), 0, 1):.1%} of the source lies at ratios below "
+            f"which the target has fewer than {EFFECTIVE_A_BIN} effective events, which no weight makes more"
+        )
     return Gate("swapped", status, _values(swapped), {"tolerance": settings.tolerance}, why)
 
 
