@@ -34,8 +34,9 @@ class Driver:
         self, system: systems.System, folder: Path, *arguments: str, profile: Path | None = None
     ) -> None:
         self.system, self.folder = system, folder
-        # It dies with the test, however that ends.
-        command = ["setpriv", "--pdeathsig", "KILL", sys.executable, "-m", "snakemake"]
+        # It dies with the test, however that ends, and heeds Ctrl-C although tests in the background do not.
+        command = ["env", "--default-signal=INT", "setpriv", "--pdeathsig", "KILL"]
+        command += [sys.executable, "-m", "snakemake"]
         command += ["--profile", str(profile or ROOT / "profiles" / system.name)]
         command += ["--seconds-between-status-checks", "1", "--latency-wait", "15", *arguments]
         with (folder / "driver.log").open("ab") as log:
