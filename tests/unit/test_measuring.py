@@ -407,7 +407,7 @@ def measured(value: Any, independent: Any, **sources: Any) -> Measured:
 
 
 def test_the_combination_has_the_smallest_chi2() -> None:
-    """As a minimiser finds it, with a nuisance parameter for each source."""
+    """As a minimiser finds it, with a nuisance parameter for each source; and what its bins share."""
     first = measured([0.95, 0.97], [0.02, 0.03], jes=[0.01, 0.02], rate=[0.03, 0.01])
     second = measured([0.91, 1.01], [0.03, 0.02], jes=[-0.01, 0.01], tilt=[0.02, 0.02])
     found = combine([first, second])
@@ -425,7 +425,11 @@ def test_the_combination_has_the_smallest_chi2() -> None:
     assert found.chi2 == pytest.approx(best.fun, abs=1e-5)
     steps = 0.1 * np.eye(5)  # of a parabola second differences are exact
     second = [[chi2(a + b) - chi2(a) - chi2(b) + chi2(0 * a) for a in steps] for b in steps]
-    np.testing.assert_allclose(found.up, np.sqrt(2 * np.diag(np.linalg.inv(second))[:2]) / 10, rtol=1e-6)
+    covariance = 2 * np.linalg.inv(second)[:2, :2] / 100
+    np.testing.assert_allclose(found.up, np.sqrt(np.diag(covariance)), rtol=1e-6)
+    shared = sum((np.outer(shift, shift) for shift in found.sources.values()), np.zeros((2, 2)))
+    statistics = found.correlations * np.outer(found.independent, found.independent)
+    np.testing.assert_allclose(shared + statistics, covariance, rtol=1e-6)
     np.testing.assert_allclose(found.weights.sum(axis=1), np.eye(2), atol=1e-12)
     assert found.ndf == 2
 
@@ -497,6 +501,8 @@ def test_scale_factors_are_those_of_the_measurement(run: Path) -> None:
     assert sum(weights[0] for weights in together["weights"].values()) == pytest.approx(1)
     assert file["deepcsv_comb"].evaluate("central", "L", 5, 0.5, 31.0) == pytest.approx(together["value"][0])
     assert together["ndf"] == 2
+    assert np.shape(together["statistic_correlations"]) == (2, 2)
+    assert "statistics of bins are correlated" in file["deepcsv_comb"].description
     content = json.loads((run / "correction.json").read_text())
     assert "NOT for data" in content["description"]
     for text in (content["description"], *(one["description"] for one in content["corrections"])):

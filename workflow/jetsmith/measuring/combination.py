@@ -17,7 +17,7 @@ class Measured:
         value: Shape (P,).
         up: To the upper end of the interval, everything together, shape (P,).
         down: To the lower end, shape (P,).
-        independent: Error that no bin and no other measurement shares, shape (P,).
+        independent: Statistics of data and of simulation, shape (P,): of one measurement no bin shares them.
         sources: What each source contributes, with its sign, shape (P,) by name: those of one name move
             together in all bins and all measurements.
     """
@@ -36,11 +36,13 @@ class Combined(Measured):
     Attributes:
         weights: Of the M measurements in each bin, shape (P, M, P): of all bins of each; they add up to 1 for
             the bin itself, to 0 for others.
+        correlations: Of `independent` between bins, shape (P, P): by the weights bins share their statistics.
         chi2: Of all differences.
         ndf: (M - 1) P.
     """
 
     weights: FloatArray
+    correlations: FloatArray
     chi2: float
     ndf: int
 
@@ -71,7 +73,8 @@ def combine(measured: Sequence[Measured]) -> Combined:
     weights = np.linalg.solve(design.T @ inverse @ design, design.T @ inverse)
     best = weights @ value
     away = value - design @ best
-    alone = np.sqrt((weights**2 * independent**2).sum(axis=1))
+    statistics = weights * independent
+    alone = np.linalg.norm(statistics, axis=1)
     moved = {name: weights @ shift for name, shift in zip(names, shifts, strict=True)}
     error = np.sqrt(alone**2 + sum((shift**2 for shift in moved.values()), np.zeros(n_bins)))
     one = measured[0] if n == 1 else None
@@ -82,6 +85,7 @@ def combine(measured: Sequence[Measured]) -> Combined:
         independent=alone,
         sources=moved,
         weights=weights.reshape(n_bins, n, n_bins),
+        correlations=statistics @ statistics.T / np.outer(alone, alone),
         chi2=float(away @ inverse @ away),
         ndf=(n - 1) * n_bins,
     )

@@ -3,7 +3,8 @@
 `<judgement>_wp_values`, `<judgement>_<measurement>` of each measurement, and `<judgement>_comb` of all fits:
 `systematic`, `working_point`, `flavor`, `abseta`, `pt` -> scale factor. `up` and `down` have everything
 together, `up_<source>` one source, moved in all bins at once; `up_statistic`, as `up_uncorrelated`, what the
-bins have each for itself; `up_correlated` all sources together.
+bins of a measurement have each for itself; `up_correlated` all sources together. Bins of a combination share
+their statistics in part: `.combination.json` has the correlations.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -72,6 +73,8 @@ def combine_measurements(
     ]
     if combined:
         together = f"Combination of {', '.join(name for name, of in names.items() if of)}"
+        if any(one.ndf for one in combined.values()):
+            together += "; statistics of bins are correlated, as its .combination.json says"
         together += not_reliable([point for point in combined if point in doubts])
         corrections.append(_correction(f"{judgement}_comb", together, fits[0], combined, abseta_max))
     corrections.append(_thresholds(judgement, found[0].thresholds, doubts))
@@ -118,6 +121,7 @@ def _plain(found: Combined, measurements: Sequence[str]) -> dict[str, Any]:
         "down": found.down.tolist(),
         "sources": {STATISTIC: found.independent.tolist()}
         | {k: v.tolist() for k, v in found.sources.items()},
+        "statistic_correlations": found.correlations.tolist(),
         "weights": dict(zip(measurements, own.T.tolist(), strict=True)),
         "chi2": found.chi2,
         "ndf": found.ndf,
