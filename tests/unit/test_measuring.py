@@ -255,9 +255,28 @@ def test_what_cannot_be_fitted_says_why() -> None:
     none = replace(found, varied={"generator": (0 * found.nominal, 2 * found.nominal)})
     with pytest.raises(InputError, match="generator leaves no jets"):
         workspace(none, np.ones((2, 2)), CLASSES, NOTHING, "m")
-    all_pass = templates(n=(100.0, 1.0, 0.0, 0.0))
+    for seen in ([[110.0], [0.0]], [[0.0], [110.0]]):
+        with pytest.raises(InputError, match="no jets of data pass, or none fail"):
+            workspace(templates(), np.array(seen), CLASSES, NOTHING, "m")
     with pytest.raises(InputError, match="no jets pass, or none fail"):
-        fit(workspace(all_pass, np.array([[110.0], [0.0]]), CLASSES, NOTHING, "m"))
+        fit(workspace(templates(), np.array([[1.0], [999.0]]), CLASSES, NOTHING, "m"))
+
+
+@pytest.mark.parametrize("purity", [0.02, 0.05])
+def test_no_more_jets_pass_than_there_are(purity: float) -> None:
+    """A count has no likelihood against it where simulation has too few of the class: 70% of the jets pass in
+    data, and an efficiency of 200% or 1000% would be a result; a little above 1 is one, as jets fluctuate."""
+    n = 1000 * np.array([purity, 0.8 * (1 - purity), 0.2 * (1 - purity), 0.0])
+    found = templates(n=n, variance=0.02)
+    many = workspace(found, np.array([[700.0], [300.0]]), CLASSES, UncertaintiesSpec(), "m")
+    with pytest.raises(InputError, match=r"has \d+% of the jets pass in data, \d\.\d errors above"):
+        fit(many)
+    # N alone: as many jets as data have may be of the class
+    bounds = {one["name"]: one["bounds"] for one in many["measurements"][0]["config"]["parameters"]}
+    assert bounds["jets"][0][1] >= 2 / purity
+    good = templates(efficiency=0.97)
+    above = fit(workspace(good, np.round(data_of(good, 1.035)), CLASSES, UncertaintiesSpec(), "m"))
+    assert above.factor.value * 0.97 > 1
 
 
 @pytest.mark.parametrize("other", [-9.0, -20.0])
@@ -593,7 +612,7 @@ def test_the_page_says_it(run: Path) -> None:
     assert table["rows"][0]["pull_failed"] == "200"
     assert table["notes"][1].endswith(
         "in none; 200 would be no result: no minimum, one without jets where some were seen, or an "
-        "efficiency of 0 or 1."
+        "efficiency of 0, of 1 or far above."
     )
 
 

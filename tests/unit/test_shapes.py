@@ -18,7 +18,7 @@ from jetsmith.event_weights import Shape as ShapeWeights
 from jetsmith.handed.measurement import Pulls
 from jetsmith.handed.shape import Shape
 from jetsmith.measuring import shape_solution as solving
-from jetsmith.measuring.shape import Region, level, shape_of, waves
+from jetsmith.measuring.shape import Region, bent, shape_of, waves
 from jetsmith.measuring.shape_corrections import correction
 from jetsmith.measuring.shape_jets import (
     HEAVY,
@@ -302,8 +302,27 @@ def test_waves_leave_out_a_bin_without_jets() -> None:
     ramp, parabola = waves(np.array([[0.0, 1, 1, 1], [1, 1, 1, 1]]))
     np.testing.assert_allclose(ramp, [[1, 1, 0, -1], [1, 1 / 3, -1 / 3, -1]])
     np.testing.assert_allclose(parabola[0], [1, 1, -0.5, 1])
-    found = level(np.array([[2.0, 2.0]]), np.ones((1, 2)), np.array([[3.0, 1.0]]))
+    found = bent(np.ones((1, 2)), np.ones((1, 2)), np.array([[3.0, 1.0]]))
     np.testing.assert_allclose(found, 1)
+
+
+@pytest.mark.parametrize("size", [0.3, 1.0, 2.2, 3.0])
+def test_statistics_bend_no_further_than_they_are_large(size: float) -> None:
+    """Errors of the bin that most jets are in may be larger than its factor: scaled to as many jets the side
+    that takes them away made factors of 20 or -60 elsewhere, of a bin that is known to a fifth."""
+    relative = size * np.array([[0.73, 0.34, 0.29, 0.26, 0.23, 0.21]])
+    jets = np.array([[10.0, 5, 2, 1, 0.3, 0.1]])  # c jets of a small region, few of which are tagged
+    ones = np.ones(jets.shape)
+    for wave in waves(np.ones((1, 6))):
+        for sign in (1, -1):
+            up, down = bent(ones, sign * relative * wave, jets)
+            np.testing.assert_allclose(up + down, 2)
+            assert np.abs(up - 1).max() <= 2 * np.abs(relative * wave).max()
+            assert (up * jets).sum() == pytest.approx(jets.sum())
+    # to first order they are the waves, less what these make of jets
+    bend = 1e-5 * relative * np.linspace(1, -1, 6)
+    mean = (bend * jets).sum() / jets.sum()
+    np.testing.assert_allclose(bent(ones, bend, jets)[0] - 1, bend - mean, rtol=1e-3)
 
 
 @pytest.fixture(scope="module")

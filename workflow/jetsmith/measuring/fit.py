@@ -11,11 +11,14 @@ import numpy as np
 from jetsmith.errors import InputError
 from jetsmith.handed.measurement import Factor
 from jetsmith.io import FloatArray
-from jetsmith.measuring.model import JETS, POI, statistic_of
+from jetsmith.measuring.model import JETS, POI, all_pass, statistic_of
 
 FEWEST = 1e-6
 """Jets that a bin is expected to have at least. A source that takes more jets from a bin than there are would
 else make the likelihood of none seen grow without end."""
+BEYOND = 2.0
+"""Errors that a result may lie above an efficiency of 1, as the likelihood has them: statistics take it a
+little above. What lies farther is no efficiency, and simulation has too little of something."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +56,7 @@ def fit(workspace: Mapping[str, Any], pseudo_experiments: int = 0, seed: int | l
         seed: Of these.
 
     Raises:
-        InputError: The fit finds no minimum, or one at the end of what is possible.
+        InputError: The fit finds no minimum, or one at the end of what is possible, or beyond.
     """
     import pyhf  # of the extra `measure`
 
@@ -63,7 +66,8 @@ def fit(workspace: Mapping[str, Any], pseudo_experiments: int = 0, seed: int | l
     whole = pyhf.Workspace(workspace)
     model = whole.model(clip_bin_data=FEWEST)
     data = np.asarray(whole.data(model), np.float64)
-    found = _minimum(pyhf, model, data)
+    full = all_pass(workspace)
+    found = _minimum(pyhf, model, data, full)
     poi, values, errors = model.config.poi_index, found.values, found.errors
     covariance = found.correlations[poi] * errors[poi] * errors
     sources: dict[str, float] = {}
@@ -99,7 +103,7 @@ def fit(workspace: Mapping[str, Any], pseudo_experiments: int = 0, seed: int | l
         float(statistic),
         float(simulation_statistic),
         _expected(model, values),
-        *_pulls(pyhf, model, values, pseudo_experiments, seed),
+        *_pulls(pyhf, model, values, full, pseudo_experiments, seed),
     )
 
 
@@ -114,24 +118,36 @@ class _Minimum:
     down: float
 
 
-def _minimum(pyhf: Any, model: Any, data: FloatArray) -> _Minimum:
+def _minimum(pyhf: Any, model: Any, data: FloatArray, full: float) -> _Minimum:
     poi = model.config.poi_index
     low, high = model.config.suggested_bounds()[poi]
     try:
-        found, correlations, result = pyhf.infer.mle.fit(
-            data, model, return_uncertainties=True, return_correlations=True, return_result_obj=True
+        found, correlations, best, result = pyhf.infer.mle.fit(
+            data,
+            model,
+            return_uncertainties=True,
+            return_correlations=True,
+            return_fitted_val=True,
+            return_result_obj=True,
         )
         values, errors = np.asarray(found).T
         if not _is_inside(values[poi], errors[poi], low, high):
             raise InputError(
                 "the fit ends where no jets pass, or none fail; give fewer bins of pt, or more jets"
             )
+        if (away := _above(pyhf, model, data, values[poi], float(best), full)) > BEYOND:
+            raise InputError(
+                f"the fit has {values[poi] / full:.0%} of the jets pass in data, {away:.1f} errors above all "
+                "of them: simulation has too few jets of the class, or too few others that pass"
+            )
         name = result.minuit.parameters[poi]
         result.minuit.minos(name)
     except (pyhf.exceptions.FailedMinimization, RuntimeError) as error:
         if isinstance(error, InputError):
             raise
-        raise InputError(f"the fit finds no minimum: {str(error).splitlines()[0]}") from error
+        said = str(error).splitlines()[0]  # of a minimum whose errors are not found, that all went well
+        why = "its errors are not to be found" if "successfully" in said else said
+        raise InputError(f"the fit finds no minimum: {why}") from error
     ends = result.minuit.merrors[name]
     up = high - values[poi] if ends.at_upper_limit else ends.upper
     down = values[poi] - low if ends.at_lower_limit else -ends.lower
@@ -164,7 +180,7 @@ def _chi2(model: Any, data: FloatArray, values: FloatArray) -> float:
 
 
 def _pulls(
-    pyhf: Any, model: Any, values: FloatArray, n: int, seed: int | list[int]
+    pyhf: Any, model: Any, values: FloatArray, full: float, n: int, seed: int | list[int]
 ) -> tuple[FloatArray, int]:
     """Of pseudo-experiments, shape (n,), and how many have no result."""
     rng = np.random.default_rng(seed)
@@ -173,15 +189,15 @@ def _pulls(
     for k in range(n):
         data = np.concatenate([rng.poisson(expected), _auxiliary(model, values, rng)])
         with suppress(pyhf.exceptions.FailedMinimization):
-            pulls[k], is_none = _pull(pyhf, model, data, float(values[model.config.poi_index]))
+            pulls[k], is_none = _pull(pyhf, model, data, float(values[model.config.poi_index]), full)
             no_result += is_none
     return pulls, no_result + int(np.isnan(pulls).sum())
 
 
-def _pull(pyhf: Any, model: Any, data: FloatArray, true: float) -> tuple[float, bool]:
+def _pull(pyhf: Any, model: Any, data: FloatArray, true: float, full: float) -> tuple[float, bool]:
     """The signed root of what the true value costs in -2 log L, and whether the fit would be no result.
 
-    None is one that ends at an end, or expects no jets in a bin that has some.
+    None is one that ends at an end or beyond, or expects no jets in a bin that has some.
 
     Of a parabola that is (found - true) / error. Below 1 the profile interval holds the true value, whatever
     the shape of the likelihood, and it is known where the fit ends at an efficiency of 0 or 1, too. Leaving
@@ -193,7 +209,11 @@ def _pull(pyhf: Any, model: Any, data: FloatArray, true: float) -> tuple[float, 
     _, there = mle.fixed_poi_fit(true, data, model, return_fitted_val=True)
     low, high = model.config.suggested_bounds()[poi]
     away = np.sign(values[poi] - true)
-    is_result = _is_inside(values[poi], errors[poi], low, high) and _fills(model, data, values)
+    is_result = (
+        _is_inside(values[poi], errors[poi], low, high)
+        and _fills(model, data, values)
+        and _above(pyhf, model, data, values[poi], best, full) <= BEYOND
+    )
     return float(away * np.sqrt(max(float(there) - best, 0.0))), not is_result
 
 
@@ -210,6 +230,14 @@ def _fills(model: Any, data: FloatArray, values: FloatArray) -> bool:
     """
     seen = data[: model.config.nmaindata] > 0
     return bool((np.asarray(model.expected_actualdata(values))[seen] > 2 * FEWEST).all())
+
+
+def _above(pyhf: Any, model: Any, data: FloatArray, value: float, best: float, full: float) -> float:
+    """How many errors a scale factor lies above `full`, by what that costs in -2 log L; 0 below."""
+    if value <= full:
+        return 0.0
+    _, there = pyhf.infer.mle.fixed_poi_fit(full, data, model, return_fitted_val=True)
+    return float(np.sqrt(max(float(there) - best, 0.0)))
 
 
 def _is_inside(value: float, error: float, low: float, high: float) -> bool:

@@ -76,11 +76,13 @@ def workspace(
         name: Of the measurement; rates of classes in its events are its own nuisance parameters.
 
     Raises:
-        InputError: There are no jets, or data have some where simulation has none.
+        InputError: There are no jets, none that pass or fail, or data have some where simulation has none.
     """
     templates.check()
     if not data.sum() > 0:
         raise InputError("data have no jets")
+    if not (data.sum(axis=1) > 0).all():
+        raise InputError("no jets of data pass, or none fail; give fewer bins of pt, or more jets")
     sums, variances = templates.jets, templates.variance
     scale = data.sum() / sums.sum()
     nominal = sums * scale
@@ -125,7 +127,7 @@ def workspace(
         observations.append({"name": channel, "data": data[region][bins].tolist()})
     parameters = [
         {"name": POI, "inits": [1.0], "bounds": [[0.0, _most(nominal[1], efficiency)]]},
-        {"name": JETS, "inits": [1.0], "bounds": [[0.0, 10.0]]},
+        {"name": JETS, "inits": [1.0], "bounds": [[0.0, max(10.0, 2 * data.sum() / nominal[:, 0].sum())]]},
     ]
     return {
         "channels": channels,
@@ -133,6 +135,12 @@ def workspace(
         "measurements": [{"name": name, "config": {"poi": POI, "parameters": parameters}}],
         "version": "1.0.0",
     }
+
+
+def all_pass(workspace: Mapping[str, Any]) -> float:
+    """Scale factor at which all jets of the measured class pass, of a workspace as `workspace` makes it."""
+    whole, passing = (sum(sample["data"]) for sample in workspace["channels"][1]["samples"][:2])
+    return float(-whole / passing)
 
 
 def statistic_of(channel: str) -> str:

@@ -203,10 +203,18 @@ def waves(own: FloatArray) -> Pair:
     return 1 - 2 * x, 1 - 6 * x * (1 - x)
 
 
-def level(varied: FloatArray, central: FloatArray, jets: FloatArray) -> FloatArray:
-    """Scaled so that the jets of each row are as many as with the central factors, shape (R, B)."""
+def bent(central: FloatArray, bend: FloatArray, jets: FloatArray) -> Pair:
+    """Factors moved up and down by `bend`, mirror images that keep the jets of each row, shape (R, B) each.
+
+    The side with more jets than the central factors have is scaled to these: the other one may have few left
+    where errors are large, or less than none, and would be scaled by any number.
+    """
+    more = np.where((jets * bend).sum(axis=1, keepdims=True) < 0, -1.0, 1.0)
+    varied = central + more * bend
     wanted, given = ((jets * factors).sum(axis=1, keepdims=True) for factors in (central, varied))
-    return np.asarray(varied * np.divide(wanted, given, out=np.ones_like(given), where=given != 0))
+    scale = np.divide(wanted, given, out=np.ones_like(given), where=given != 0)
+    shift = more * (varied * scale - central)
+    return np.asarray(central + shift), np.asarray(central - shift)
 
 
 def _statistical(counted: tuple[Sums, Sums], factors: Pair, errors: Pair) -> dict[str, Pair]:
@@ -214,9 +222,10 @@ def _statistical(counted: tuple[Sums, Sums], factors: Pair, errors: Pair) -> dic
     shifts: dict[str, Pair] = {}
     for k, name in enumerate(("hf", "lf")):
         for number, wave in enumerate(waves(counted[k].own), start=1):
-            for end, sign in (("up", 1), ("down", -1)):
+            ends = bent(factors[k], errors[k] * wave, counted[k].own)
+            for end, moved in zip(("up", "down"), ends, strict=True):
                 varied = list(factors)
-                varied[k] = level(factors[k] + sign * errors[k] * wave, factors[k], counted[k].own)
+                varied[k] = moved
                 shifts[f"{end}_{name}stats{number}"] = (varied[0], varied[1])
     return shifts
 
@@ -256,9 +265,9 @@ def _charm(heavy: Sums, rows: Sequence[ShapeRow], bins: Bins) -> tuple[ShapeRow,
     relative = OF_C * np.array([np.divide(row.total(("lf", "hf", "jes")), row.value) for row in rows])
     c = np.where(heavy.c.sum(axis=1, keepdims=True) > 0, heavy.c, 1.0)
     shifts = {
-        f"{end}_cferr{number}": level(1 + sign * relative * wave, ones, c)
+        f"{end}_cferr{number}": moved
         for number, wave in enumerate(waves(heavy.own), start=1)
-        for end, sign in (("up", 1), ("down", -1))
+        for end, moved in zip(("up", "down"), bent(ones, relative * wave, c), strict=True)
     }
     return tuple(
         replace(

@@ -100,7 +100,7 @@ def _notes(one: Measurement, has_pulls: bool) -> list[str]:
             f"Pulls of {count(n)} pseudo-experiments: intervals of 68.3% hold the true value in {held}"
             + (
                 f"; {count(failed)} would be no result: no minimum, one without jets where some were seen, "
-                "or an efficiency of 0 or 1."
+                "or an efficiency of 0, of 1 or far above."
                 if failed
                 else "."
             )
