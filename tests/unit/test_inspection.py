@@ -228,6 +228,18 @@ def test_partitions_are_complete_and_balanced(records, n_parts):
     assert all(abs(found - mean) <= slack for found in costs)
 
 
+@pytest.mark.parametrize("n_parts", [1, 2, 3, 7])
+def test_what_an_entry_costs_moves_no_cut_of_one_file_or_partition(n_parts):
+    """So inspect is not told there (`stages.inspect`), and another target reads no file again."""
+    targets = (PartitionSpec(target_mb=1e-6), PartitionSpec(target_entries=1))
+    few = {"file": "a", "uuid": "a", "entries": 1000, "bytes": 10**6, "bounds": [0, 480, 1000]}
+    many = few | {"file": "b", "uuid": "b", "entries": 10**6, "bounds": [0, 10**6]}
+    for_bytes, for_entries = (planned([few], n_parts, target) for target in targets)
+    assert for_bytes == for_entries
+    for_bytes, for_entries = (planned([few, many], n_parts, target) for target in targets)
+    assert (for_bytes == for_entries) == (n_parts == 1)
+
+
 def test_many_files_are_planned_quickly():
     """10,000 files with as many boundaries as are kept take well under a second."""
     record = {"entries": 500_000, "bytes": 10**8, "bounds": list(range(0, 500_001, 1000))}

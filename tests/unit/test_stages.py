@@ -377,6 +377,26 @@ def test_another_derived_column_is_handed_to_nobody(
         assert asks == (kind == "check" and (kind, name) in changed), name
 
 
+@pytest.mark.parametrize("key", ["target_mb", "target_entries"])
+def test_targets_inspect_what_is_cut_by_costs(folder: Path, given: Handed, key: str) -> None:
+    """Several files in several partitions; the rest reads no file again, nor what is behind it."""
+    set_value(folder / "config.yaml", f"partition.{key}", 1000)
+    after = handed(folder)
+    several = {name for name, parts in demo_parts(folder).items() if parts > 1}
+    assert "ttbar" in several
+    assert {key for key in given if given[key] != after[key]} == {("inspect", name) for name in several}
+    set_value(folder / "datasets.yaml", "mine.parts", 3)  # of one file
+    cut = handed(folder)["inspect", "mine"]
+    set_value(folder / "config.yaml", f"partition.{key}", 2000)
+    assert handed(folder)["inspect", "mine"] == cut
+
+
+def demo_parts(folder: Path) -> dict[str, int]:
+    """Simulated files of each dataset of the run."""
+    run = load(yaml.safe_load((folder / "config.yaml").read_text()), folder)
+    return {name: spec.simulate.parts for name, spec in run.datasets.items() if spec.simulate}
+
+
 def test_a_time_is_handed_to_the_look_alone(folder: Path, given: Handed) -> None:
     """Of local files; nobody asks a server, and what is simulated here has no files of others."""
     path = folder.parent / "a.root"

@@ -68,6 +68,11 @@ class Configuration:
             return spec.parts
         return self.run.partition.n_parts(sum(self.sizes_mb(dataset)))
 
+    def n_files(self, dataset: str) -> int:
+        """Files of a dataset, simulated ones too."""
+        spec = self.datasets[dataset]
+        return len(self.paths[dataset]) if spec.simulate is None else spec.simulate.parts
+
     def sizes_mb(self, dataset: str) -> list[float]:
         """Size of each file [MB]: another size is another file; stage look sees to those of the same."""
         found = self._status(dataset)

@@ -47,7 +47,10 @@ def simulate(run: Configuration, dataset: str) -> Simulate:
 
 
 class Inspect(NamedTuple):
-    """How files are read, and into how many partitions they are cut."""
+    """How files are read, and into how many partitions they are cut.
+
+    `target` says what a byte costs against an entry, and is empty where no cut follows from it.
+    """
 
     spec: Plain
     sizes: list[float]
@@ -59,12 +62,14 @@ class Inspect(NamedTuple):
 
 def inspect(run: Configuration, dataset: str) -> Inspect:
     """Stage inspect, but for the list of files."""
+    n_parts = run.n_parts(dataset)
+    weighed = n_parts > 1 and run.n_files(dataset) > 1  # a file is cut by its entries, whatever these cost
     return Inspect(
         spec=_reading(run, dataset),
         sizes=run.sizes_mb(dataset),
-        n_parts=run.n_parts(dataset),
+        n_parts=n_parts,
         jet_id=run.selection_of(dataset).jet_id,
-        target=run.run.partition.model_dump(include={"target_mb", "target_entries"}),
+        target=run.run.partition.model_dump(include={"target_mb", "target_entries"}) if weighed else {},
         has_cross_section=run.datasets[dataset].cross_section_pb is not None,
     )
 
