@@ -110,7 +110,7 @@ def test_sources_are_those_of_a_slow_twin() -> None:
     simulation = tags()
     asked = UncertaintiesSpec(rate=0.3, mistag=0.2, energy_scale=0)
     other = tags(light=0.024)
-    shifted = tags(light=0.021), tags(light=0.019, heavy=0.04)
+    shifted = tags(light=0.021), tags(light=0.019, heavy=0.055)
     found = light_factor(
         simulation, seen(300, 9_700), {"generator": [other], "energy_scale": shifted}, CLASSES, asked, "incl"
     ).factor
@@ -133,6 +133,22 @@ def test_sources_are_those_of_a_slow_twin() -> None:
     assert found.sources["energy_scale"] == pytest.approx(found.value * spread)
     parts = [found.independent, *found.sources.values()]
     assert (found.up + found.down) / 2 == pytest.approx(np.linalg.norm(parts), rel=0.02)
+
+
+@pytest.mark.parametrize("ends", [(0.05, 0.05), (0.05, 0.02), (-0.01, -0.04), (0.03, -0.05)])
+def test_a_source_whose_ends_lie_on_one_side_is_as_large_as_the_larger(ends: tuple[float, float]) -> None:
+    """Half of what lies between them would be nothing, however far both move R."""
+    simulation = tags()
+    moved = [replace(simulation, positive=simulation.positive * [[1 + by], [1.0]]) for by in ends]
+    moved = [replace(one, positive2=one.positive) for one in moved]
+    given = simulation, seen(300, 9_700), {"energy_scale": moved}, CLASSES, NOTHING, "incl"
+    found = light_factor(*given).factor
+    changes = [one.ratio / simulation.ratio - 1 for one in moved]
+    larger = max(changes, key=abs)
+    is_one_side = changes[0] * changes[1] > 0
+    expected = larger if is_one_side else (changes[0] - changes[1]) / 2
+    assert found.sources["energy_scale"] == pytest.approx(found.value * expected)
+    assert found.up > found.value * abs(expected)
 
 
 def test_no_more_jets_pass_than_there_are() -> None:
@@ -162,6 +178,16 @@ REFUSED = {
     "no jets of data pass with turned signs": (tags(), seen(0, 10), {}),
     "or none fail": (tags(), seen(10, 0), {}),
     "simulation has no light jets that pass": (tags(light=0.0), seen(1, 10), {}),
+    "no light jets that pass with turned signs": (
+        replace(tags(), negative=np.array([[0.0, 2, 1, 0], [100, 10, 10, 0]])),
+        seen(1, 10),
+        {},
+    ),
+    "130% of the light jets would pass in data, .* errors above all": (
+        tags(light=0.8, heavy=0.5),
+        seen(6_000, 4_000),
+        {},
+    ),
     "generator: simulation has no light jets": (tags(), seen(1, 10), {"generator": [tags(light=0.0)]}),
     "simulation knows how many pass with turned signs to 5\\d% alone, 50% at most": (
         tags(jets=260),

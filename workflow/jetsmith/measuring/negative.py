@@ -14,6 +14,7 @@ import numpy as np
 from jetsmith.errors import InputError
 from jetsmith.handed.measurement import Factor
 from jetsmith.io import FloatArray
+from jetsmith.measuring.fit import BEYOND
 from jetsmith.metrics.efficiencies import LEVEL, binomial
 from jetsmith.specs.measurements import UncertaintiesSpec
 
@@ -63,6 +64,8 @@ class Tags:
             raise InputError("simulation has no light jets that pass, or none that fail")
         if not (self.negative[0].sum() > 0 and self.negative[1].sum() > 0):
             raise InputError("simulation has no jets that pass with turned signs, or none that fail")
+        if not self.negative[0, 0] > 0:
+            raise InputError("simulation has no light jets that pass with turned signs, which are measured")
 
     def with_more(self, place: int, rate: float) -> "Tags":
         """With (1 + rate) times as many jets of a class."""
@@ -116,7 +119,8 @@ def light_factor(
         seed: Of these.
 
     Raises:
-        InputError: No jets, none that pass, or none that fail, or too few in simulation.
+        InputError: No jets, none that pass, or none that fail, or too few in simulation; more that pass in
+            data than there are.
     """
     tags.check()
     for source, of in others.items():
@@ -148,6 +152,11 @@ def light_factor(
         return np.hypot(high - efficiency, rest) / scale, np.hypot(efficiency - low, rest) / scale
 
     up, down = (float(end) for end in ends(np.array(seen.value), np.array(tags.turned)))
+    if (above := (factor - 1 / tags.light) / down) > BEYOND:
+        raise InputError(
+            f"{factor * tags.light:.0%} of the light jets would pass in data, {above:.1f} errors above all "
+            "of them: what passes with turned signs in simulation is not what does in data"
+        )
     rng = np.random.default_rng(seed)
     normal = rng.normal(size=(len(relative) + 1, pseudo_experiments))
     # What the simulation gets wrong, data have right: the true factor is the one found.
@@ -205,12 +214,18 @@ def _shifts(
     asked: UncertaintiesSpec,
     name: str,
 ) -> dict[str, float]:
-    """Of each source what one standard deviation changes R by, relative to it, with its sign."""
+    """Of each source what one standard deviation changes R by, relative to it, with its sign.
+
+    That is half of what lies between both ends; where they lie on one side, which half would be next to
+    nothing of, the larger one.
+    """
     found: dict[str, float] = {}
 
     def change(up: Tags, *down: Tags) -> float:
-        opposite = down[0].ratio if down else 2 * tags.ratio - up.ratio
-        return (up.ratio - opposite) / 2 / tags.ratio
+        ends = [one.ratio / tags.ratio - 1 for one in (up, *down)]
+        if len(ends) == 1:
+            return ends[0]
+        return max(ends, key=abs) if ends[0] * ends[1] > 0 else (ends[0] - ends[1]) / 2
 
     for place, entry in enumerate(classes):
         if not place:
